@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each installs what it needs into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+FUZZED := $(VENV)/.fuzz-installed
+CASE   ?= case
+SECONDS_PER_TARGET ?= 60
+MEGABYTES ?= 100
+
+.PHONY: demo test bench fuzz lint lock golden clean help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "forensics needs Python 3.11 or newer; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(FUZZED): $(STAMP) requirements-fuzz.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
+demo: $(STAMP) ## audit the sample incident and show the result
+	rm -rf $(CASE)
+	$(BIN)/forensics audit sample_logs/incident --incident postmark-mcp --policy sample_logs/incident/policy.toml --out $(CASE)
+
+lint: $(STAMP) ## style, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint ## everything that must hold
+	$(BIN)/python -m pytest
+
+golden: $(STAMP) ## rewrite the golden files; read the diff before you commit it
+	$(BIN)/python -m pytest -p no:randomly --update-golden -m golden
+
+bench: $(STAMP) ## speed and memory beside a peer, as ratios
+	$(BIN)/python tests/benchmarks/run.py --megabytes $(MEGABYTES)
+
+fuzz: $(FUZZED) ## hostile input against every reader
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS_PER_TARGET)
+
+lock: $(STAMP) ## pin anew: hashes, no URLs
+	$(BIN)/pip-compile --quiet --upgrade $(LOCK_FLAGS) --extra dev --extra notebook --all-build-deps -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade $(LOCK_FLAGS) --extra fuzz -c requirements.lock -o requirements-fuzz.lock pyproject.toml
+LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) $(CASE) build dist

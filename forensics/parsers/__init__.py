@@ -1,0 +1,1 @@
+"""Bytes of evidence to observations: one format, one file."""

@@ -1,0 +1,169 @@
+"""What the organisation expects: own domains, known blind recipients, servers and windows, read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from forensics.addresses import ascii_domain, canonical, domain_of, is_within
+from forensics.dates import zulu
+from forensics.incident import Incident, IncidentError, read_window
+from forensics.model import ANY_TIME, Window
+
+__all__ = ["NO_POLICY", "CaseFacts", "Expected", "HostWindow", "Policy", "Server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A recipient that the organisation knows: an address, or a domain with its sub-domains.
+
+    `role` "blind" excuses blind copies only, "any" every role (a partner). `since`, `until` bound it in time.
+    """
+
+    address: str = ""
+    domain: str = ""
+    reason: str = ""
+    role: str = "blind"
+    valid: Window = ANY_TIME
+
+    @property
+    def entry(self) -> str:
+        """The address or domain, as the policy names it."""
+        return self.address or self.domain
+
+    def excuses(self, address: str, at: datetime | None, *, blind: bool) -> bool:
+        """Whether a copy to a canonical address is expected. A copy of unknown time is excused only by an unbounded entry."""
+        if self.role == "blind" and not blind:
+            return False
+        if not (address == self.address or is_within(domain_of(address), self.domain)):
+            return False
+        return self.valid == ANY_TIME or (at is not None and self.valid.may_contain(at))
+
+
+@dataclass(frozen=True, slots=True)
+class HostWindow:
+    """When one machine ran the bad version. It narrows the window only for messages tied to that host."""
+
+    host: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A provider's server, or a mail host, whose log coverage must account for. No streams: all of them."""
+
+    provider: str
+    server: str
+    streams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """`[case]`: number, custodian, role (controller, processor), when discovered and aware, contact."""
+
+    number: str = ""
+    custodian: str = ""
+    role: str = ""
+    discovered_at: str = ""
+    aware_at: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The organisation's word on what is usual. Empty: own domains are inferred and nothing else is excused."""
+
+    domains: tuple[str, ...] = ()
+    expected: tuple[Expected, ...] = ()
+    window: Window = ANY_TIME
+    host_windows: tuple[HostWindow, ...] = ()
+    servers: tuple[Server, ...] = ()
+    case: CaseFacts = CaseFacts()
+    source: str = ""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Policy:
+        """A policy file. Raises IncidentError with file, key and remedy."""
+        try:
+            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"{path}: the policy cannot be read: {error}"
+            raise IncidentError(msg) from error
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{path}: not valid TOML: {error}"
+            raise IncidentError(msg) from error
+        return cls.from_data(data, Path(path).name)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], source: str) -> Policy:
+        """A policy from parsed TOML; `source` is named in errors."""
+        _known(data, {"organisation", "expected", "window", "host_window", "servers", "case"}, source)
+        organisation = data.get("organisation", {})
+        _known(organisation, {"domains", "name"}, f"{source}: [organisation]")
+        return cls(
+            domains=tuple(sorted(ascii_domain(str(one)) for one in organisation.get("domains", ()))),
+            expected=tuple(_expected(one, source) for one in data.get("expected", ())),
+            window=read_window(data.get("window", {}), source),
+            host_windows=tuple(
+                HostWindow(str(one.get("host", "")).lower(), read_window(one, source)) for one in data.get("host_window", ())
+            ),
+            servers=tuple(
+                Server(str(one.get("provider", "")), str(one.get("server", "")), tuple(map(str, one.get("streams", ()))))
+                for one in data.get("servers", ())
+            ),
+            case=_case_facts(data.get("case", {}), source),
+            source=source,
+        )
+
+    def with_own_domains(self, domains: tuple[str, ...]) -> Policy:
+        """This policy with `domains` in place of its own ones."""
+        return replace(self, domains=tuple(sorted(ascii_domain(one) for one in domains)))
+
+    def is_own(self, address: str) -> bool:
+        """Whether a canonical address lies at an own domain or sub-domain."""
+        domain = domain_of(address)
+        return any(is_within(domain, own) for own in self.domains)
+
+    def window_for(self, incident: Incident) -> Window:
+        """The window of the case: the policy's edges where it names them, else the incident's."""
+        return Window(self.window.start or incident.window.start, self.window.end or incident.window.end)
+
+
+NO_POLICY = Policy()
+
+
+def _known(data: Mapping[str, Any], keys: set[str], where: str) -> None:
+    unknown = sorted(set(data) - keys)
+    if unknown:
+        msg = f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(keys))}"
+        raise IncidentError(msg)
+
+
+def _expected(data: Mapping[str, Any], source: str) -> Expected:
+    where = f"{source}: [[expected]]"
+    _known(data, {"address", "domain", "reason", "since", "until", "role"}, where)
+    address, domain = canonical(str(data.get("address", ""))), ascii_domain(str(data.get("domain", "")))
+    if bool(address) == bool(domain):
+        msg = f"{where} needs an address or a domain, and not both"
+        raise IncidentError(msg)
+    role = str(data.get("role", "blind"))
+    if role not in {"blind", "any"}:
+        msg = f"{where} role = {role!r}: must be 'blind' or 'any'"
+        raise IncidentError(msg)
+    valid = read_window({"start": _midnight(data.get("since")), "end": _midnight(data.get("until"))}, where)
+    return Expected(address, domain, str(data.get("reason", "")), role, valid)
+
+
+def _midnight(value: object) -> object:
+    """A bare date as midnight UTC; everything else as it is."""
+    return f"{value}T00:00:00Z" if value is not None and len(str(value)) == len("2025-09-17") else value
+
+
+def _case_facts(data: Mapping[str, Any], source: str) -> CaseFacts:
+    fields = {"number", "custodian", "role", "discovered_at", "aware_at", "contact"}
+    _known(data, fields, f"{source}: [case]")
+    return CaseFacts(**{key: zulu(value) if isinstance(value, datetime) else str(value) for key, value in data.items()})

@@ -1,0 +1,1 @@
+"""A case to one output: one reporter, one file."""

@@ -1,0 +1,42 @@
+"""Rules for every test: no network, goldens rewritten only on request."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files; read the diff afterwards")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("a test tried to open a network connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def matches_golden(request: pytest.FixtureRequest) -> Any:
+    """Compare text with a file; on a difference the text lies beside it as `.actual`."""
+
+    def check(actual: str, path: Path) -> None:
+        aside = path.with_name(path.name + ".actual")
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(actual, encoding="utf-8")
+            aside.unlink(missing_ok=True)
+            return
+        expected = path.read_text(encoding="utf-8") if path.exists() else "(no golden file: run `make golden`)"
+        if actual != expected:
+            aside.write_text(actual, encoding="utf-8")
+        else:
+            aside.unlink(missing_ok=True)
+        assert actual == expected
+
+    return check
