@@ -1,3 +1,50 @@
 """Which mails were copied out, to whom, with what in them, and what cannot be known."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from forensics.case import Case
+    from forensics.incident import Incident
+    from forensics.model import Limits, Window
+    from forensics.pipeline.api import plugins, verify
+    from forensics.pipeline.audit import Options, audit, report
+    from forensics.policy import Policy
+
+__all__ = ["Case", "Incident", "Limits", "Options", "Policy", "Window", "audit", "open_case", "plugins", "report", "verify"]
+
+# Loaded on first use: a worker process needs none of it, and `--help` should not wait for pandas.
+_HOMES = {
+    "Case": "forensics.case",
+    "Incident": "forensics.incident",
+    "Limits": "forensics.model",
+    "Options": "forensics.pipeline.audit",
+    "Policy": "forensics.policy",
+    "Window": "forensics.model",
+    "audit": "forensics.pipeline.audit",
+    "plugins": "forensics.pipeline.api",
+    "report": "forensics.pipeline.audit",
+    "verify": "forensics.pipeline.api",
+}
+
+
+def open_case(path: str) -> Case:
+    """A case that an audit has finished. Raises `forensics.case.CaseError` if there is none at `path`."""
+    from forensics.case import Case  # noqa: PLC0415  see _HOMES
+
+    return Case.open(path)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    msg = f"module 'forensics' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,20 +18,48 @@ from forensics.model import Reading
 __all__ = ["UNKNOWN_ZONE", "FileClock", "infer_clock", "iso_time", "mail_time", "postfix_long_id_time", "zulu"]
 
 UNKNOWN_ZONE = 14 * 3600  # seconds: no zone on Earth is further from UTC
+_LONGEST = 256  # characters of a date's text
+_COMMENT = re.compile(r"\([^()]*+\)")
+_Moment = tuple[datetime, int]  # UTC, slack in seconds
 _OLDEST = datetime(1995, 1, 1, tzinfo=UTC)
 _AGREEING = 3  # ids that must agree before a zone is taken from them
 _QUARTER = 900
+_SEASON = timedelta(days=31)  # a zone known at one time is trusted for so long before and after it
+_APART = timedelta(days=180)  # pairs further from all others belong to another story
 
 _ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d(?::?\d\d)?|[+-]\d\d)?",
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,30}))?)?\s*(Z|[+-]\d\d:?\d\d(?::?\d\d)?|[+-]\d\d)?",
     re.IGNORECASE,
 )
 _STAMP = re.compile(r"(?:(\d{4})|-)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
-_MONTHS = {name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)}
-# RFC 5322 section 3.3 with its obsolete forms; comments are removed before
+_MONTH_NAMES = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_MONTHS = {name[:length]: number for number, name in enumerate(_MONTH_NAMES, 1) for length in range(3, len(name) + 1)}
+_TIME = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?"
+_ZONE = r"(?:(?:GMT|UTC)?([+-]\d\d:?\d\d)(?:\s+[A-Za-z]{1,5})?|([A-Za-z]{1,5}))"
+# RFC 5322 section 3.3 with its obsolete forms, IMAP's hyphens, and a weekday in any language; comments are removed before
 _MAIL = re.compile(
-    r"(?:[A-Za-z]{3,9}\s*,?\s+)?(\d{1,2})\s+([A-Za-z]{3,9})\s+(\d{4}|\d{2})\s+"
-    r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?\s*([+-]\d{4}|[A-Za-z]{1,5})?",
+    rf"(?:[^\W\d_]{{1,12}}\.?\s*,?\s*)?(\d{{1,2}})[\s-]+([A-Za-z]{{3,9}})\.?[\s-]+(\d{{2,4}})\s+{_TIME}\s*{_ZONE}?",
+)
+# the same, as nearly every mail writes it
+_EXACT = re.compile(
+    r"\s*+(?:[A-Z][a-z]{2}, )?+(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})(?: \([A-Za-z]{1,5}\))?+\s*+\Z"
+)
+# asctime, as in a From_ line: the zone is seldom written, and some writers put it before the year
+_ASCTIME = re.compile(
+    rf"(?:[A-Za-z]{{3,9}},?\s+)?([A-Za-z]{{3,9}})\s+(\d{{1,2}}),?\s+{_TIME}\s+(?:{_ZONE}\s+)?(\d{{4}})(?:\s+{_ZONE})?",
 )
 # RFC 5322 section 4.3; single letters were defined wrongly once and are unknown since
 _ZONES = {
@@ -42,31 +70,30 @@ _ZONES = {
 
 def zulu(at: datetime | None) -> str:
     """`at` as ISO 8601 in UTC with "Z": seconds, and microseconds only where there are any; "" for None."""
-    if at is None:
-        return ""
-    at = at.astimezone(UTC)
-    text = at.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{at.microsecond:06d}Z" if at.microsecond else f"{text}Z"
+    return "" if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
-@lru_cache(maxsize=4096)
 def iso_time(text: str, clock: str = "iso") -> Reading | None:
     """An ISO 8601 time with any number of fractional digits, cut to microseconds.
 
     Without an offset the zone is unknown: the text is taken as UTC with a slack of 14 hours. None if it is no such time.
     """
+    return _named(clock, _iso(text)) if len(text) <= _LONGEST else None
+
+
+def _named(clock: str, moment: _Moment | None) -> Reading | None:
+    return None if moment is None else Reading(clock, *moment)
+
+
+@lru_cache(maxsize=4096)
+def _iso(text: str) -> _Moment | None:
     match = _ISO.fullmatch(text.strip())
     if not match:
         return None
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     micro = int((fraction or "0")[:6].ljust(6, "0"))
     naive = _naive(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro)
-    if naive is None:
-        return None
-    offset = _iso_offset(zone)
-    if offset is None:
-        return _shifted(clock, naive, 0, UNKNOWN_ZONE)
-    return _shifted(clock, naive, offset, 0)
+    return _moment(naive, _iso_offset(zone))
 
 
 def _iso_offset(zone: str | None) -> int | None:
@@ -82,72 +109,114 @@ def _iso_offset(zone: str | None) -> int | None:
 def _naive(  # noqa: PLR0917  the fields of a time
     year: int, month: int, day: int, hour: int, minute: int, second: int, micro: int = 0
 ) -> datetime | None:
-    """A naive time; second 60 (a leap second) counts as the next second, anything else out of range is None."""
+    """A naive time; second 60 (a leap second) is the next second, 24:00:00 the next midnight; else out of range is None."""
     try:
-        whole = datetime(year, month, day, hour, minute, min(second, 59), micro)  # noqa: DTZ001  zone added by callers
-        return whole + timedelta(seconds=1) if second == 60 else whole if second < 60 else None  # noqa: PLR2004
+        if second < 60 and hour < 24:  # noqa: PLR2004  seconds of a minute, hours of a day
+            return datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001  zone added by callers
+        if second == 60:  # noqa: PLR2004
+            return datetime(year, month, day, hour, minute, 59, micro) + timedelta(seconds=1)  # noqa: DTZ001
+        if (hour, minute, second, micro) == (24, 0, 0, 0):  # ISO 8601:2004
+            return datetime(year, month, day) + timedelta(days=1)  # noqa: DTZ001
     except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _moment(naive: datetime | None, offset: int | None, slack: int = 0) -> _Moment | None:
+    """Local time and offset in seconds as UTC with slack; an unknown offset (None) counts as 0, give or take 14 hours."""
+    if naive is None:
         return None
-
-
-def _shifted(clock: str, naive: datetime, offset: int, slack: int) -> Reading | None:
     try:
-        return Reading(clock, (naive - timedelta(seconds=offset)).replace(tzinfo=UTC), slack)
+        at = naive.replace(tzinfo=UTC)
+        return (at - timedelta(seconds=offset) if offset else at), slack + (UNKNOWN_ZONE if offset is None else 0)
     except OverflowError:
         return None
 
 
-@lru_cache(maxsize=4096)
 def mail_time(text: str, clock: str = "date") -> Reading | None:
-    """The time of a Date or Received header: RFC 5322, its obsolete forms, ISO 8601, then dateutil as last resort.
+    """The time of a Date or Received header or a From_ line: RFC 5322, its obsolete forms, asctime, ISO 8601, then dateutil.
 
     An unknown zone name, no zone, or an offset of more than 14 hours (`+9900` is met in the wild) leaves the local time
-    with a slack of 14 hours. dateutil is asked only if year, month and day stand in the text, never for a partial date:
-    it would fill the rest from today.
+    with a slack of 14 hours. dateutil is asked last, only if year, month and day stand in the text, never for a partial or
+    ambiguous date (`01/02/2025`): it would fill the rest from today. A day without a time is its noon, with 12 hours more
+    slack. None: no such time. The machine's own zone plays no part.
     """
-    bare = re.sub(r"\([^()]*\)", " ", text).strip()
+    exact = _EXACT.match(text)
+    if exact:
+        day, name, year, hour, minute, second, zone = exact.groups()
+        month, offset = _MONTHS.get(name.lower()), _mail_offset(zone)
+        if month and offset is not None:
+            try:
+                at = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+                return Reading(clock, at - timedelta(seconds=offset) if offset else at)
+            except (ValueError, OverflowError):
+                pass  # second 60, 24:00 and the like: below
+    if len(text) > _LONGEST:  # a comment of any length may follow
+        text = text[:_LONGEST].rpartition("(")[0]
+    return _named(clock, _mail(text))
+
+
+@lru_cache(maxsize=4096)
+def _mail(text: str) -> _Moment | None:
+    bare = (_COMMENT.sub(" ", text) if "(" in text else text).strip()
     match = _MAIL.fullmatch(bare)
-    if not match:
-        return iso_time(bare, clock) or _last_resort(bare, clock)
-    day, month_name, year_text, hour, minute, second, zone = match.groups()
-    month = _MONTHS.get(month_name[:3].lower())
+    if match:
+        day, month_name, year_text, hour, minute, second, digits, zone = match.groups()
+    else:
+        match = _ASCTIME.fullmatch(bare)
+        if not match:
+            return _iso(bare) or _last_resort(bare)
+        month_name, day, hour, minute, second, digits, zone, year_text, digits_behind, zone_behind = match.groups()
+        digits, zone = digits or digits_behind, zone or zone_behind
+    month = _MONTHS.get(month_name.lower()) or (9 if month_name.lower() == "sept" else None)
     if month is None:
         return None
-    year = int(year_text)
-    if len(year_text) == 2:  # noqa: PLR2004  RFC 5322 section 4.3
-        year += 2000 if year < 50 else 1900  # noqa: PLR2004
-    naive = _naive(year, month, int(day), int(hour), int(minute), int(second or 0))
-    if naive is None:
-        return None
-    offset = _mail_offset(zone)
-    return _shifted(clock, naive, offset or 0, UNKNOWN_ZONE if offset is None else 0)
+    naive = _naive(_full_year(year_text), month, int(day), int(hour), int(minute), int(second or 0))
+    return _moment(naive, _mail_offset(digits or zone))
 
 
+def _full_year(text: str) -> int:
+    """RFC 5322 section 4.3: two digits below 50 are of this century; three digits count from 1900."""
+    year = int(text)
+    if len(text) == 3:  # noqa: PLR2004  digits
+        return year + 1900
+    return year if len(text) > 2 else year + (2000 if year < 50 else 1900)  # noqa: PLR2004  digits; pivot year
+
+
+@lru_cache(maxsize=512)
 def _mail_offset(zone: str | None) -> int | None:
     if not zone or zone == "-0000":  # -0000: the time is UTC, the local zone is not told; RFC 5322 section 3.3
         return 0 if zone else None
-    if zone[0] in "+-":
-        seconds = int(zone[1:3]) * 3600 + int(zone[3:5]) * 60
-        if seconds > UNKNOWN_ZONE:
-            return None
-        return -seconds if zone[0] == "-" else seconds
-    return _ZONES.get(zone.upper())
+    return _iso_offset(zone) if zone[0] in "+-" else _ZONES.get(zone.upper())
 
 
-def _last_resort(text: str, clock: str) -> Reading | None:
-    if len(text) > 80 or not re.search(r"\b(?:19|20)\d\d\b", text):  # noqa: PLR2004
+def _last_resort(text: str) -> _Moment | None:
+    if len(text) > 80 or not re.search(r"\b(?:19|20)\d\d\b", text):  # noqa: PLR2004  characters
         return None
+    read = [_by_dateutil(text, *how) for how in ((2001, 1, False), (2003, 2, False), (2001, 1, True))]
+    moments = [one for one in read if one is not None]
+    if len(moments) < len(read) or len({(naive.date(), offset) for naive, offset in moments}) > 1:
+        return None  # a field was filled in: not in the text; or day and month may be exchanged
+    (naive, offset), (other, _), _ = moments
+    if naive.hour != other.hour:
+        return _moment(naive.replace(hour=12, minute=0, second=0, microsecond=0), offset, 12 * 3600)
+    return _moment(naive, offset)
+
+
+def _by_dateutil(text: str, year: int, other: int, dayfirst: bool) -> tuple[datetime, int | None] | None:
+    """Local time and offset as dateutil reads them, with missing fields from `year` and `other`."""
+    offsets: list[int | None] = []
+
+    def note(name: str | None, offset: int | None) -> None:  # keeps dateutil from asking the machine's zone
+        offsets.append(_ZONES.get((name or "").upper()) if offset is None else offset)
+
+    filling = datetime(year, other, other, 5 * other)  # noqa: DTZ001  dateutil adds no zone to it
     try:
-        first = lenient.parse(text, default=datetime(2001, 1, 1))  # noqa: DTZ001
-        second = lenient.parse(text, default=datetime(2003, 2, 2))  # noqa: DTZ001
-    except (ValueError, OverflowError, TypeError):
+        naive = lenient.parse(text, default=filling, tzinfos=note, dayfirst=dayfirst).replace(tzinfo=None)
+    except Exception:  # noqa: BLE001  dateutil raises many kinds on hostile text (ValueError, OverflowError, TypeError, ...)
         return None
-    if first.replace(tzinfo=None) != second.replace(tzinfo=None):  # a field was filled in: not in the text
-        return None
-    offset = first.utcoffset() if first.tzinfo else None
-    if offset is None or abs(offset.total_seconds()) > UNKNOWN_ZONE:
-        return _shifted(clock, first.replace(tzinfo=None), 0, UNKNOWN_ZONE)
-    return _shifted(clock, first.replace(tzinfo=None), int(offset.total_seconds()), 0)
+    offset = offsets[-1] if offsets else None
+    return naive, offset if offset is None or abs(offset) <= UNKNOWN_ZONE else None
 
 
 _BASE52 = {char: value for value, char in enumerate("0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz")}
@@ -183,7 +252,7 @@ class FileClock:
     """
 
     anchors: tuple[tuple[datetime, int], ...] = ()
-    around: tuple[datetime, datetime] | None = None  # first and last time known in this file, naive
+    around: tuple[datetime, datetime] | None = None  # naive
     basis: str = "the log writes no year, and nothing in the evidence tells it"
 
     def resolve(self, stamp: str, clock: str = "syslog") -> Reading | None:
@@ -197,30 +266,34 @@ class FileClock:
             exact = iso_time(stamp, clock)
             if exact is None or exact.slack == 0:
                 return exact
-        naive = self._dated(stamp)
-        if naive is None:
-            return None
+            naive = exact.at.replace(tzinfo=None)
+        else:
+            found = self._dated(stamp)
+            if found is None:
+                return None
+            naive = found
         if not self.anchors:
-            return _shifted(clock, naive, 0, UNKNOWN_ZONE)
-        return _shifted(clock, naive, self._offset(naive), 0)
+            return _named(clock, _moment(naive, None))
+        return _named(clock, _moment(naive, *self._offset(naive)))
 
     def _dated(self, stamp: str) -> datetime | None:
         fields = _stamp_fields(stamp)
-        if fields is None:
+        if fields is None or self.around is None:
             return None
-        year, rest = fields
-        if year is not None:
-            return _naive(year, *rest)
-        if self.around is None:
-            return None
+        _, rest = fields
         first, last = self.around
         candidates = [naive for y in range(first.year - 1, last.year + 2) if (naive := _naive(y, *rest)) is not None]
         return min(candidates, key=lambda naive: _distance(naive, first, last), default=None)
 
-    def _offset(self, naive: datetime) -> int:
+    def _offset(self, naive: datetime) -> tuple[int, int]:
+        """Offset and slack in seconds. Near no anchor (a month), or between two that differ, summer time may have changed."""
         index = bisect_left(self.anchors, (naive, -(10**9)))
         near = [self.anchors[i] for i in (index - 1, index) if 0 <= i < len(self.anchors)]
-        return min(near, key=lambda anchor: abs(anchor[0] - naive))[1]
+        at, offset = min(near, key=lambda anchor: abs(anchor[0] - naive))
+        others = {abs(other - offset) for _, other in near} - {0}
+        if others:
+            return offset, max(others)
+        return offset, 3600 if len(near) == 1 and abs(at - naive) > _SEASON else 0
 
 
 def _stamp_fields(stamp: str) -> tuple[int | None, tuple[int, int, int, int, int, int]] | None:
@@ -250,7 +323,7 @@ def infer_clock(
 
     The difference is rounded to a quarter of an hour; a zone counts if at least three pairs agree on it. `zone` and
     `year` are the user's word, which wins over inference. Pairs that contradict (more than 16 hours apart in every
-    year) are left out.
+    year, or half a year and more away from the pairs that agree) are left out.
     """
     seen: list[tuple[datetime, int]] = []
     for stamp, at in pairs:
@@ -263,7 +336,7 @@ def infer_clock(
         near = [naive for y in years if (naive := _naive(y, *rest)) and abs(naive - utc) <= timedelta(hours=16)]
         if near:
             seen.append((near[0], round((near[0] - utc).total_seconds() / _QUARTER) * _QUARTER))
-    seen.sort()
+    seen = _together(sorted(seen))
     counts = Counter(offset for _, offset in seen)
     agreed = {offset for offset, count in counts.items() if count >= _AGREEING}
     around = (seen[0][0], seen[-1][0]) if seen else None
@@ -271,10 +344,8 @@ def infer_clock(
         around = (datetime(year, 1, 1), datetime(year, 12, 31, 23, 59, 59))  # noqa: DTZ001
     if zone is not None:
         offset = int((zone.utcoffset(None) or timedelta(0)).total_seconds())
-        middle = around[0] if around else datetime(2000, 1, 1)  # noqa: DTZ001
-        return FileClock(
-            ((middle, offset),), around, "year and zone as given by the user" if year else "zone as given by the user"
-        )
+        ends = ((datetime.min, offset), (datetime.max, offset))  # noqa: DTZ901  naive as all anchors; the user's word holds always
+        return FileClock(ends, around, "year and zone as given by the user" if year else "zone as given by the user")
     anchors = _thinned([pair for pair in seen if pair[1] in agreed])
     if anchors:
         return FileClock(anchors, around, f"year and zone from {source} ({sum(counts[o] for o in agreed)} agree)")
@@ -282,6 +353,18 @@ def infer_clock(
         how = "year as given by the user" if year is not None else f"year from {source}"
         return FileClock((), around, f"{how}; zone unknown, taken as UTC give or take 14 hours")
     return FileClock()
+
+
+def _together(seen: list[tuple[datetime, int]]) -> list[tuple[datetime, int]]:
+    """Pairs in order of time without those groups, half a year apart from the others, that are too small to be believed."""
+    groups: list[list[tuple[datetime, int]]] = []
+    for pair in seen:
+        if groups and pair[0] - groups[-1][-1][0] <= _APART:
+            groups[-1].append(pair)
+        else:
+            groups.append([pair])
+    believed = [group for group in groups if len(group) >= _AGREEING]
+    return [pair for group in believed or groups for pair in group]
 
 
 def _thinned(anchors: list[tuple[datetime, int]]) -> tuple[tuple[datetime, int], ...]:

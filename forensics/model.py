@@ -132,7 +132,8 @@ class Observation:
     ids: tuple[str, ...] = ()  # further identities of the same message: "queue:host/ID[@epoch]", equal text = same message
     sender: str = ""  # canonical address of From, else of the envelope sender; "" for the null sender
     envelope_sender: str = ""
-    subject: str = ""  # never stored: a keyed hash takes its place
+    subject: str = field(default="", repr=False)  # never stored: a keyed hash takes its place
+    subject_hash: str = ""  # set by `columns` only
     size: int = -1  # bytes, -1 unknown
     readings: tuple[Reading, ...] = ()  # every clock of the message, the preferred first
     stamp: str = ""  # a time that needs its file's clock, else ""
@@ -276,6 +277,7 @@ class Finding:
     score: float  # 0 to 1, comparable within one detector
     reason: str  # a sentence for a lawyer, with figures; contains no raw evidence but addresses
     message_key: str = ""
+    blind_only: bool = False  # speaks of the address's blind copies only, not of those in To or Cc
     features: tuple[tuple[str, str], ...] = ()  # name and value as shown, in order
 
 

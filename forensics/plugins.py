@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -145,7 +146,7 @@ def _from_folder(room: str) -> Iterator[Found]:
     package = importlib.import_module(f"forensics.{room}")
     for info in pkgutil.iter_modules(package.__path__):
         if not info.name.startswith("_"):
-            yield _load(room, info.name, "forensics", lambda name=info.name: _attribute(room, name))
+            yield _load(room, info.name, "forensics", partial(_attribute, room, info.name))
 
 
 def _attribute(room: str, name: str) -> object:
@@ -167,4 +168,4 @@ def _load(room: str, name: str, origin: str, load: Callable[[], object]) -> Foun
         return Found(room, name, origin, None, f"{type(error).__name__}: {error}")
     if not isinstance(plugin, kind):
         return Found(room, name, origin, None, f"is no {kind.__name__}")
-    return Found(room, plugin.name, origin, plugin)
+    return Found(room, str(getattr(plugin, "name", name)), origin, plugin)

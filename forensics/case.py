@@ -1,0 +1,216 @@
+"""The writing edge: the case folder, its Parquet tables, and DuckDB over them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+__all__ = ["CONTRACT", "Case", "CaseError", "write_part"]
+
+SCHEMA_VERSION = 1
+_CASE_FILE = "case.toml"
+_KEY_FILE = "case.key"
+_KEY_BYTES = 32
+
+_MESSAGE = (
+    "message_key", "sent_at", "in_window", "verdict", "proof", "sender", "to", "cc", "unexpected_recipients", "subject",
+    "reasons", "sources", "content", "attachments", "credentials", "personal_data", "evidence",
+)  # fmt: skip
+# the output contract: table -> columns, in order
+CONTRACT: Mapping[str, tuple[str, ...]] = {
+    "exposed_messages": _MESSAGE,
+    "possible_messages": _MESSAGE,
+    "not_delivered": _MESSAGE,
+    "copies": (
+        "message_key", "recipient", "role", "verdict", "proof", "outcome_at", "reply", "source", "path", "start", "end", "sha256",
+    ),
+    "unexpected_recipients": (
+        "rank", "address", "domain", "verdict", "score", "messages", "delivered", "bounced", "blind", "senders", "first_seen",
+        "last_seen", "indicator", "reasons",
+    ),
+    "credentials": (
+        "credential_id", "kind", "service", "rule", "preview", "severity", "confidence", "messages", "first_exposed",
+        "last_exposed", "state", "rotate", "reference", "verdict",
+    ),
+    "credential_occurrences": ("credential_id", "message_key", "sent_at", "part", "location", "preview", "verdict"),
+    "personal_data": ("kind", "rule", "message_key", "sent_at", "part", "location", "preview", "confidence", "verdict"),
+    "people": (
+        "person", "domain", "relation", "roles", "messages", "data_kinds", "credentials", "first_exposed", "last_exposed",
+        "residency_hint", "residency_basis", "verdict",
+    ),
+    "coverage": ("source", "scope", "route", "shows", "from", "to", "records", "status", "note"),
+    "defects": ("path", "start", "end", "parser", "reason"),
+    "timeline": ("datetime", "timestamp", "timestamp_desc", "message", "source", "message_key", "recipient", "outcome"),
+}  # fmt: skip
+
+
+class CaseError(Exception):
+    """A case folder that cannot be used; the message says why and what to do."""
+
+
+class Case:
+    """A case folder: `case.toml`, `custody.jsonl`, `tables/`, `report/`. Folders are 0700, files 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tables = path / "tables"
+        self.report = path / "report"
+
+    @classmethod
+    def create(cls, path: Path, *, key_file: Path | None = None) -> Case:
+        """A new case, or the one that lies there, to be resumed. Raises CaseError if something else lies there."""
+        case = cls(path)
+        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / _KEY_FILE).exists())):
+            msg = f"{path} exists and is no case folder: name another one with --out, or empty it"
+            raise CaseError(msg)
+        for folder in (path, case.tables, case.report):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        case._settle_key(key_file)
+        return case
+
+    @classmethod
+    def open(cls, path: Path | str) -> Case:
+        """A case written by an audit. Raises CaseError if there is none, or it is not finished."""
+        case = cls(Path(path))
+        if not (case.path / _CASE_FILE).is_file():
+            msg = f"{path} is no finished case: run `forensics audit EVIDENCE --out {path}` first"
+            raise CaseError(msg)
+        return case
+
+    def _settle_key(self, key_file: Path | None) -> None:
+        target = self.path / _KEY_FILE
+        if key_file is not None:
+            try:
+                text = key_file.read_text(encoding="ascii").strip()
+                valid = len(bytes.fromhex(text)) == _KEY_BYTES
+            except (OSError, ValueError):
+                valid = False
+            if not valid:
+                msg = f"{key_file}: a case key is {2 * _KEY_BYTES} hex digits in a file; make one with `openssl rand -hex {_KEY_BYTES}`"
+                raise CaseError(msg)
+            if target.exists() and target.read_text(encoding="ascii").strip() != text:
+                msg = f"{self.path} was begun with another case key: name another folder with --out"
+                raise CaseError(msg)
+        elif target.exists():
+            return
+        else:
+            text = secrets.token_hex(_KEY_BYTES)
+        write_file(target, text + "\n")
+
+    @property
+    def key(self) -> bytes:
+        """The case's secret key: keyed hashes compare within this case only."""
+        return bytes.fromhex((self.path / _KEY_FILE).read_text(encoding="ascii").strip())
+
+    def files(self) -> list[Path]:
+        """Every file of the case that a manifest lists: all but key, custody log, manifest and signature."""
+        left_out = {_KEY_FILE, "custody.jsonl", "manifest-sha256.txt"}
+        return sorted(p for p in self.path.rglob("*") if p.is_file() and p.relative_to(self.path).as_posix() not in left_out)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB, in memory, with one view for each table of the case."""
+        connection = engine(self.path)
+        for folder in sorted(p for p in self.tables.iterdir() if p.is_dir()):
+            parts = sorted(map(str, folder.glob("*.parquet")))
+            if parts:
+                view(connection, folder.name, parts)
+        return connection
+
+    def read(self, table: str) -> pd.DataFrame:
+        """A table as a pandas DataFrame; a table of the contract has exactly its columns, in order."""
+        parts = sorted((self.tables / table).glob("*.parquet"))
+        if not parts:
+            msg = f"{self.path} has no table {table!r}; it has {', '.join(sorted(p.name for p in self.tables.iterdir()))}"
+            raise CaseError(msg)
+        frame: pd.DataFrame = pa.concat_tables([pq.ParquetFile(part).read() for part in parts]).to_pandas()
+        return frame
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The case's summary; see `pipeline.summary` for its fields."""
+        data: dict[str, Any] = json.loads((self.tables / "summary.json").read_text(encoding="utf-8"))
+        return data
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Keep the summary for reporters."""
+        write_file(self.tables / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+
+    def write_table(self, name: str, table: pa.Table | pd.DataFrame) -> None:
+        """Replace a table of the case by one part."""
+        arrow = table if isinstance(table, pa.Table) else pa.Table.from_pandas(table, preserve_index=False)
+        write_part(self.tables / name / "part-0.parquet", arrow)
+
+    def write_contract(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Replace a table of the output contract; every row must have exactly its columns. Counts stay numbers."""
+        self.write_rows(name, rows, CONTRACT[name])
+
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Replace a table by rows that all have these columns."""
+        listed = [dict(row) for row in rows]
+        for row in listed:
+            if set(row) != set(columns):
+                msg = f"{name}: a row has columns {sorted(row)}, not {sorted(columns)}"
+                raise ValueError(msg)
+        arrays = [_column([row[column] for row in listed]) for column in columns]
+        self.write_table(name, pa.table(dict(zip(columns, arrays, strict=True))))
+
+    def write_metadata(self, text: str) -> None:
+        """Write `case.toml`: from here on the case counts as finished."""
+        write_file(self.path / _CASE_FILE, text)
+
+    def __repr__(self) -> str:
+        return f"Case({str(self.path)!r})"
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Numbers as numbers; a column with any text in it as text, None as ""."""
+    if values and all(isinstance(value, int) for value in values):
+        return pa.array(values, pa.int64())
+    if values and all(isinstance(value, float) for value in values):
+        return pa.array(values, pa.float64())
+    return pa.array(["" if value is None else str(value) for value in values], pa.string())
+
+
+def engine(folder: Path, *, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that spills into the case folder, loads no extension and reaches no network."""
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    connection.execute(f"SET memory_limit = '{memory}'")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = true")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET temp_directory = $folder", {"folder": str(folder / ".spill")})
+    return connection
+
+
+def view(connection: duckdb.DuckDBPyConnection, name: str, parts: list[str]) -> None:
+    """A view of that name over Parquet files."""
+    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
+    connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')  # noqa: S608  names are ours
+
+
+def write_file(target: Path, text: str) -> None:
+    """Write a text file of the case, mode 0600, whole or not at all."""
+    aside = target.with_name(target.name + ".new")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+    aside.replace(target)
+
+
+def write_part(target: Path, table: pa.Table) -> None:
+    """Write one Parquet part, mode 0600, whole or not at all: a part that exists is complete."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = target.with_name(target.name + ".new")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        pq.write_table(table, stream, compression="zstd", compression_level=1)
+    aside.replace(target)

@@ -1,0 +1,449 @@
+"""Records of large JSON: framed one by one, with their places, in bounded memory, however broken the file is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from forensics.jsonstream.window import READ, Window
+
+__all__ = ["Broken", "Frame", "Page", "Record", "frames", "load"]
+
+MAX_RECORD = 64 << 20  # characters of one record
+MAX_DEPTH = 100  # levels inside one record
+_MAX_CONTAINERS = 16  # arrays and pages around a record
+_NEAR_END = 16  # an error so close to the end of what is read may vanish with more: no literal is longer
+_PATIENCE = 8  # characters read in vain for each one passed; beyond that a broken record is not searched for others
+_HEAD_START = 64 << 20
+_LONG_FIELD = 1_000
+_DEAR = 10_000  # what falling into a nest of brackets costs, in characters read in vain
+_CUT, _INVALID, _NO_JSON = "the file ends before its JSON does", "no valid JSON", "no JSON"
+
+_BLANK = re.compile(r"[ \t\r\n,\x1e]*+")  # 1E: the record separator of JSON text sequences, RFC 7464
+_OPENING = re.compile(r"[\[{]")
+_OPENING_OR_END = re.compile(r"[\[{\]]")
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]|"', re.DOTALL)
+_FIRST_KEY = re.compile(r'\{\s{0,64}"[^"\\]{1,64}"')
+_NEXT_DOCUMENT = re.compile(r"\n\{")
+_COLON = re.compile(r"[ \t\r\n]*+:[ \t\r\n]*+")
+_PREFIX = 4_096  # characters in which a page shows that it is one
+
+
+class Record(NamedTuple):
+    """One JSON object. Offsets are in bytes of the member, end exclusive; a repeated key holds a tuple of its values."""
+
+    start: int
+    end: int
+    value: dict[str, Any]
+    within: str = ""  # key of the page's list in which it stands; "" elsewhere
+    replaced: bool = False  # characters that are no Unicode were replaced
+
+
+class Page(NamedTuple):
+    """An object around a list of records, told after them; `fields` are its short scalars."""
+
+    start: int
+    end: int
+    name: str  # key of the list
+    fields: dict[str, Any]
+    rows: int  # whole records met in the list
+    elements: int  # anything met in it
+    complete: bool  # its closing brace was met
+
+
+class Broken(NamedTuple):
+    """Bytes that are no readable record, and why."""
+
+    start: int
+    end: int
+    reason: str
+    within: str = ""
+
+
+Frame = Record | Page | Broken
+
+
+@dataclass(slots=True)
+class _Open:
+    """A container that is being read: an array or a page's list (`is_list`), else a page between its members."""
+
+    is_list: bool
+    start: int
+    name: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    rows: int = 0
+    elements: int = 0
+
+    def page(self, end: int, *, complete: bool) -> Page:
+        return Page(self.start, end, self.name, self.fields, self.rows, self.elements, complete)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):  # a repeated key would hide its first value from every usual reader
+        for key in found:
+            values = tuple(value for name, value in pairs if name == key)
+            if len(values) > 1:
+                found[key] = values
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 32 else float(digits)  # noqa: PLR2004  int() of thousands of digits raises
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, strict=False)
+
+
+class _Failure(NamedTuple):
+    end: int
+    reason: str
+    wasted: int = 0
+
+
+class _Reader:
+    """The framing of one member. Its only state is the window, the open containers and what was read in vain."""
+
+    def __init__(self, blocks: Iterable[bytes], start: int, lists: frozenset[str]) -> None:
+        self.window = Window(blocks, start)
+        self.lists = lists
+        self.open: list[_Open] = []
+        self.indent: str | None = ""  # white space before the record on its line; None if it does not begin its line
+        self.begun = False
+        self.passed = 0  # characters of records, whole or broken
+        self.wasted = 0  # characters decoded in vain
+        self.cut = False
+        self.suspicious = False  # after a broken record the next one may be the next document
+        names = "|".join(re.escape(name) for name in sorted(lists))
+        self.page_ahead = re.compile(
+            r'\{\s*+(?:"[^"\\]{1,64}"\s*+:\s*+(?:"[^"\\]{0,256}"|[-+.\w]{1,64})\s*+,\s*+){0,12}' + rf'"(?:{names})"\s*+:\s*+\['
+        )
+
+    def run(self) -> Iterator[Frame]:
+        while char := self._next():
+            top = self.open[-1] if self.open else None
+            if top is not None and not top.is_list:
+                yield from self._member(top, char)
+            elif char == "{":
+                self._count(top)
+                yield from self._object(top)
+            elif char == "[" and len(self.open) < _MAX_CONTAINERS and not (top and top.name):
+                self.open.append(_Open(is_list=True, start=self.window.offset(self.window.at)))
+                self.window.at += 1
+            elif char == "]" and top is not None:
+                self.window.at += 1
+                self.open.pop()
+            else:
+                self._count(top)
+                yield self._junk(top)
+        end = self.window.offset(self.window.at)
+        if self.open and not self.cut:
+            yield Broken(end, end, _CUT, self._within())
+        yield from self._closed_pages(end)
+
+    def _count(self, top: _Open | None) -> None:
+        if top is not None and top.name:
+            self.open[-2].elements += 1
+
+    def _closed_pages(self, end: int) -> Iterator[Page]:
+        while self.open:
+            one = self.open.pop()
+            if not one.is_list:
+                yield one.page(end, complete=False)
+
+    def _within(self) -> str:
+        return self.open[-1].name if self.open and self.open[-1].is_list else ""
+
+    def _next(self) -> str:
+        """The next character that is no separator, "" at the end; remembers how the record's line begins."""
+        window = self.window
+        if self.suspicious:
+            window.narrow()
+        if not window.unit and not window.more():
+            return ""
+        while True:
+            match = _BLANK.match(window.text, window.at)
+            end = match.end() if match else window.at
+            if end < len(window.text):
+                break
+            if end - window.at > READ:  # endless white space is passed, not kept
+                window.at = end
+            if not window.more():
+                window.at = len(window.text)
+                return ""
+        line = window.text.rfind("\n", window.at, end)
+        if line >= 0 or not self.begun:
+            self.indent = window.text[max(line + 1, window.at) : end]
+        else:
+            self.indent = None
+        self.begun = True
+        window.at = end
+        return window.text[end]
+
+    def _object(self, top: _Open | None) -> Iterator[Frame]:
+        window = self.window
+        within = top.name if top else ""
+        if not within or self.suspicious:
+            while len(window.text) - window.at < _PREFIX and window.more():
+                pass
+            if self.page_ahead.match(window.text, window.at):
+                yield from self._enter_page()
+                return
+        self.suspicious = False
+        found = self._decoded()
+        if isinstance(found, _Failure):
+            yield self._failed(found, within)
+            return
+        value, end = found
+        if not within and not self.lists.isdisjoint(value) and any(type(value.get(name)) is list for name in self.lists):
+            yield from self._enter_page()
+            return
+        text = window.text[window.at : end]
+        start, stop = window.offset(window.at), window.offset(end)
+        self.passed += end - window.at
+        window.at = end
+        if text.count("{") + text.count("[") > MAX_DEPTH and _balanced(text, 0, len(text))[1] > MAX_DEPTH:
+            yield Broken(start, stop, "nested too deeply", within)
+            return
+        if top is not None and top.name:
+            self.open[-2].rows += 1
+        if text.isascii() and "\\ud" not in text and "\\uD" not in text:
+            yield Record(start, stop, value, within)
+            return
+        value, replaced = _unicode(text, value, wide=window.unit == 2)  # noqa: PLR2004  UTF-16
+        yield Record(start, stop, value, within, replaced)
+
+    def _enter_page(self) -> Iterator[Frame]:
+        window = self.window
+        start = window.offset(window.at)
+        if self.suspicious:  # the next document: those before it stay without their ends
+            self.suspicious = False
+            yield from self._closed_pages(start)
+        if len(self.open) >= _MAX_CONTAINERS:
+            yield self._junk(None)
+            return
+        self.open.append(_Open(is_list=False, start=start))
+        window.at += 1
+
+    def _decoded(self) -> tuple[Any, int] | _Failure:
+        """The JSON value at the cursor and its end, reading on as far as it needs."""
+        window = self.window
+        while True:
+            deep = False
+            try:
+                value, end = _DECODER.raw_decode(window.text, window.at)
+            except json.JSONDecodeError as error:
+                place = error.pos
+                unfinished = error.msg.startswith("Unterminated") or place >= len(window.text) - _NEAR_END
+            except RecursionError:
+                place, unfinished, deep = window.at + _DEAR, False, True
+            else:
+                if end < len(window.text) or window.ended:  # a number at the very end may go on
+                    return value, end
+                place, unfinished = end, True
+                if window.text[end - 1] in '}]"':
+                    return value, end
+            if unfinished and len(window.text) - window.at <= MAX_RECORD and window.more():
+                continue
+            wasted = max((len(window.text) if unfinished else place) - window.at, 0)
+            if unfinished and len(window.text) - window.at > MAX_RECORD:
+                return _Failure(-1, "larger than 64 MiB", wasted)
+            reason = "nested too deeply" if deep else _CUT if unfinished else _INVALID
+            return _Failure(0, reason, wasted)
+
+    def _failed(self, failure: _Failure, within: str) -> Broken:
+        """Passes a broken record: to its balanced end or to where its next sibling begins, whichever comes first."""
+        window = self.window
+        start = window.offset(window.at)
+        before = self.passed
+        self.wasted += failure.wasted
+        lead = self._lead() if self.wasted <= _PATIENCE * self.passed + _HEAD_START else None
+        self.suspicious = True
+        reason = failure.reason
+        if failure.end < 0:
+            self._skip(lead)
+        elif not self._to_end_of_broken(lead):
+            reason = _CUT if reason == _INVALID and window.ended else reason
+        self.passed = before + (window.offset(window.at) - start)
+        self.cut = window.ended and window.at >= len(window.text)
+        return Broken(start, window.offset(window.at), reason, within)
+
+    def _lead(self) -> re.Pattern[str] | None:
+        """What a sibling of the record at the cursor begins with: nothing nested in it is indented as little as itself."""
+        if self.indent is not None:
+            own = r"\n" + re.escape(self.indent[:256]) + r"\{"
+            return re.compile(own if not self.indent else rf"{own}|\n\{{")
+        key = _FIRST_KEY.match(self.window.text, self.window.at)
+        return re.compile(rf",\s{{0,64}}{re.escape(key.group())}|\n\{{") if key else _NEXT_DOCUMENT
+
+    def _to_end_of_broken(self, lead: re.Pattern[str] | None) -> bool:
+        """Moves the cursor to the end of a broken record; False if that is the end of the file."""
+        window = self.window
+        size = 64
+        while True:
+            stop = min(window.at + size, len(window.text))
+            end, _ = _balanced(window.text, window.at, stop)
+            sibling = lead.search(window.text, window.at + 1, stop) if lead else None
+            if sibling and (end < 0 or sibling.start() < end):
+                window.at = sibling.start()
+                return True
+            if end >= 0:
+                window.at = end
+                return True
+            if stop < len(window.text):
+                size *= 4
+            elif len(window.text) - window.at > MAX_RECORD:
+                return self._skip(lead)
+            elif not window.more():
+                window.at = len(window.text)
+                return False
+
+    def _skip(self, target: re.Pattern[str] | None) -> bool:
+        """Moves the cursor to the next match after it, keeping nothing; False if there is none before the end."""
+        window = self.window
+        begin = window.at + 1
+        while True:
+            match = target.search(window.text, begin) if target else None
+            if match:
+                window.at = match.start()
+                return True
+            window.at = max(window.at, len(window.text) - 512)  # a match may lie across two reads
+            if not window.more():
+                window.at = len(window.text)
+                return False
+            begin = 0
+
+    def _junk(self, top: _Open | None) -> Broken:
+        """Passes what is no object: one whole value, else everything up to the next bracket."""
+        window = self.window
+        start = window.offset(window.at)
+        within = self._within()
+        found = self._decoded() if window.text[window.at] not in "{[" else None
+        if found is not None and not isinstance(found, _Failure):
+            window.at = found[1]
+            return Broken(start, window.offset(window.at), "no JSON object", within)
+        self.suspicious = True
+        self._skip(_OPENING_OR_END if top is not None else _OPENING)
+        self.cut = window.ended and window.at >= len(window.text)
+        return Broken(start, window.offset(window.at), _NO_JSON, within)
+
+    def _member(self, page: _Open, char: str) -> Iterator[Frame]:
+        """One member of a page: enters the list of records, notes a short scalar, passes anything else."""
+        window = self.window
+        if char == "}":
+            window.at += 1
+            self.open.pop()
+            yield page.page(window.offset(window.at), complete=True)
+            return
+        key = self._decoded() if char == '"' else None
+        if key is None or isinstance(key, _Failure):
+            yield from self._lost(page)
+            return
+        while not (colon := _COLON.match(window.text, key[1])) or colon.end() >= len(window.text):
+            ahead = key[1] - window.at
+            if not window.more():
+                yield from self._lost(page)
+                return
+            key = (key[0], window.at + ahead)
+        window.at = colon.end()
+        if key[0] in self.lists and window.text[window.at] == "[":
+            page.name = key[0]
+            self.open.append(_Open(is_list=True, start=window.offset(window.at), name=key[0]))
+            window.at += 1
+            return
+        value = self._decoded()
+        if isinstance(value, _Failure):
+            yield from self._lost(page)
+            return
+        window.at = value[1]
+        if isinstance(value[0], (str, int, float, type(None))) and len(page.fields) < 64:  # noqa: PLR2004  enough for a page
+            page.fields[key[0]] = value[0][:_LONG_FIELD] if isinstance(value[0], str) else value[0]
+
+    def _lost(self, page: _Open) -> Iterator[Frame]:
+        window = self.window
+        start = window.offset(window.at)
+        self.cut = not self._skip(_NEXT_DOCUMENT)
+        self.suspicious = True
+        end = window.offset(window.at)
+        yield Broken(start, end, _CUT if self.cut else _INVALID)
+        self.open.pop()
+        yield page.page(end, complete=False)
+
+
+def _balanced(text: str, start: int, stop: int) -> tuple[int, int]:
+    """The end of the bracket that opens at `start`, -1 if it does not close before `stop`; and the depth inside."""
+    depth = deepest = 0
+    for match in _TOKEN.finditer(text, start, stop):
+        char = text[match.start()]
+        if char in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "}]":
+            depth -= 1
+            if depth <= 0:
+                return match.end(), deepest
+        elif match.end() - match.start() == 1:
+            return -1, deepest
+    return -1, deepest
+
+
+def _unicode(text: str, value: dict[str, Any], *, wide: bool) -> tuple[dict[str, Any], bool]:
+    """The record with its characters put together: from UTF-8 bytes, from pairs of UTF-16 surrogates, from escapes."""
+    replaced = False
+    if not wide and not text.isascii():
+        raw = text.encode("latin-1")
+        try:
+            decoded = raw.decode()
+        except UnicodeDecodeError:
+            decoded, replaced = raw.decode("utf-8", "replace"), True
+        value = _DECODER.raw_decode(decoded)[0]  # bytes above 7F stand inside strings only: it is valid as before
+    if wide or "\\ud" in text or "\\uD" in text:
+        before = value
+        value = _paired(before)
+        replaced = replaced or str(value).count("\ufffd") > str(before).count("\ufffd")
+    return value, replaced
+
+
+def _paired(value: Any) -> Any:  # noqa: ANN401  any JSON value
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_paired(key): _paired(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_paired(one) for one in value)
+    return value
+
+
+def frames(blocks: Iterable[bytes], lists: Iterable[str], start: int = 0) -> Iterator[Frame]:
+    """Records, pages and broken stretches of JSON, in file order, for any bytes; never raises.
+
+    Read are single objects, one after the other in any layout (RFC 8259 texts, newline-delimited, RFC 7464 sequences),
+    arrays of them, and pages: objects that hold a list of records under one of the keys `lists`. UTF-8 with or without
+    byte order mark, UTF-16 with one. `start` is the offset of the first byte. A record that is broken ends where its
+    brackets balance, or where its next sibling begins by indentation or first key, and costs no other record. White
+    space, commas, brackets around records and a page's other members belong to no frame but the page.
+    """
+    junk: Broken | None = None
+    for frame in _Reader(blocks, start, frozenset(lists)).run():
+        if junk and isinstance(frame, Broken) and frame.reason == _NO_JSON and frame.start == junk.end:
+            junk = junk._replace(end=frame.end)  # a megabyte of brackets is one defect
+            continue
+        if junk:
+            yield junk
+        junk = frame if isinstance(frame, Broken) and frame.reason == _NO_JSON else None
+        if not junk:
+            yield frame
+    if junk:
+        yield junk
+
+
+def load(raw: bytes) -> dict[str, Any] | None:
+    """The one JSON object in `raw` (the bytes of a `Record`), None if it holds none; never raises. UTF-16 needs no mark."""
+    if raw[:2] in {b"{\0", b"\0{"}:
+        raw = (b"\xff\xfe" if raw[1] == 0 else b"\xfe\xff") + raw
+    for frame in frames([raw], ()):
+        return frame.value if isinstance(frame, Record) else None
+    return None

@@ -1,0 +1,376 @@
+"""Rules as data: read from TOML, checked whole, indexed by keyword."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import regex
+
+from forensics.leaks.checks import Check, check_named
+from forensics.leaks.prose import words
+
+__all__ = [
+    "CREDENTIAL_KINDS",
+    "PERSONAL_KINDS",
+    "Basis",
+    "Example",
+    "Nearness",
+    "Rule",
+    "RuleError",
+    "Ruleset",
+    "fold",
+    "load_rules",
+]
+
+CREDENTIAL_KINDS = words(
+    "api_key access_token jwt private_key password connection_string signed_url webhook_url reset_link magic_link one_time_code "
+    "recovery_code session_id otp_seed certificate_bundle wifi crypto_wallet other"
+)
+PERSONAL_KINDS = words(
+    "name email_address phone postal_address payment_card bank_account national_id tax_id passport driving_licence birth_date salary "
+    "health special_category criminal minor confidential_marking other"
+)
+_WORDS = {
+    "family": ("credential", "personal"),
+    "severity": ("critical", "high", "medium", "low"),
+    "confidence": ("high", "medium", "low"),
+    "state": ("live_until_rotated", "expires", "expired_by_nature", ""),
+    "trim": ("", "prose"),
+    "expiry": ("", "jwt", "aws_v4", "aws_v2", "azure_se", "goog_v4", "stated"),
+}
+_DEFAULTS = {
+    "family": "credential",
+    "service": "generic",
+    "severity": "high",
+    "confidence": "medium",
+    "state": "live_until_rotated",
+}
+_KEYS = words(
+    "id service kind family keywords gate pattern basis near checks trim expiry severity confidence state lifetime rotate reference examples "
+    "counter_examples"
+)
+
+
+class RuleError(ValueError):
+    """Rule files that cannot be used; names file, rule and key of every problem at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class Basis(IntEnum):
+    """What a rule rests on: where findings overlap, the higher one wins. A checksum that holds lifts a finding to the top."""
+
+    SHAPE = 1
+    NEAR = 2
+    URL = 3
+    PREFIX = 4
+    CHECKSUM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """Words of which one must stand close: within so many characters, or on the same line or so many lines above."""
+
+    words: tuple[str, ...]  # "*" at an end: more letters may follow there
+    within: int = 64
+    lines: int = 1
+
+    @property
+    def pattern(self) -> regex.Pattern[str]:
+        """The words as one pattern, whole words unless a "*" says otherwise; scripts without blanks have no whole words."""
+        return _near_pattern(self.words)
+
+
+@lru_cache(maxsize=4096)
+def _near_pattern(words: tuple[str, ...]) -> regex.Pattern[str]:
+    alternatives = []
+    for word in words:
+        bare = word.strip("*")
+        bounded = bare.isascii() or bool(regex.match(r"[\p{Latin}\p{Cyrillic}\p{Greek}]", bare))
+        left = r"(?<![\p{L}\p{N}])" if bounded and not word.startswith("*") else ""
+        right = r"(?![\p{L}\p{N}])" if bounded and not word.endswith("*") else ""
+        alternatives.append(f"{left}{regex.escape(bare)}{right}")
+    return regex.compile("(?i)" + "|".join(alternatives))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text and the values that a rule must find in it, in order; none for a counter-example."""
+
+    text: str = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one credential or personal datum looks like, what it must stand up to, and what to do about it."""
+
+    id: str
+    service: str
+    kind: str
+    family: str
+    keywords: tuple[str, ...]  # lower case; one of them is in every text that the pattern can fit
+    gate: str = field(repr=False)  # where no word can be a keyword: a cheap pattern on lower case that must fit somewhere
+    source: str = field(repr=False)
+    basis: Basis
+    near: Nearness | None
+    checks: tuple[Check, ...] = field(repr=False)
+    trim: str
+    expiry: str
+    severity: str
+    confidence: str
+    state: str
+    lifetime: int
+    rotate: str
+    reference: str
+    examples: tuple[Example, ...] = field(repr=False)
+    counter_examples: tuple[Example, ...] = field(repr=False)
+
+    @property
+    def pattern(self) -> regex.Pattern[str]:
+        """The pattern, compiled at first use: a run meets the keywords of few rules."""
+        return compiled(self.source)
+
+    @property
+    def redacts(self) -> bool:
+        """Whether its findings vanish from subjects and replies: credentials, and numbers that are as good as one."""
+        return self.family == "credential" or self.kind in {"payment_card", "bank_account", "national_id"}
+
+
+@lru_cache(maxsize=4096)
+def compiled(source: str) -> regex.Pattern[str]:
+    """A rule's pattern: verbose, Unicode. Raises regex.error."""
+    return regex.compile(source, regex.VERBOSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """All rules of a run, their index by keyword, and the hash that a case records."""
+
+    rules: tuple[Rule, ...]
+    version: str
+    finder: re.Pattern[str] = field(repr=False)  # at every place of a folded text, the longest keyword that begins there
+    index: Mapping[str, frozenset[str]] = field(repr=False)  # keyword -> ids of the rules with this keyword or its beginning
+    gated: tuple[tuple[re.Pattern[str], Rule], ...] = field(repr=False)  # rules without keywords
+    url_rules: tuple[Rule, ...]
+    gate: re.Pattern[str] = field(repr=False)  # fits any folded text in which some rule could have something to redact
+
+    def triggered(self, folded: str, about: str = "") -> list[Rule]:
+        """Rules whose keywords a folded text, or what is known about it, contains; in the order of the ruleset."""
+        met = {match.group(1) for seen in (folded, about) for match in self.finder.finditer(seen)}
+        hit = {rule for keyword in met for rule in self.index[keyword]}
+        hit.update(rule.id for gate, rule in self.gated if gate.search(folded))
+        return [rule for rule in self.rules if rule.id in hit]
+
+
+def fold(text: str) -> str:
+    """Lower case for keyword search only (offsets may shift): the Turkish dotted capital becomes a plain "i"."""
+    lowered = text.lower()
+    return lowered if lowered.isascii() else lowered.replace("i\u0307", "i")
+
+
+def load_rules(*extra: Path) -> Ruleset:
+    """The shipped rules and those of further TOML files. Raises RuleError, which names every problem of every file."""
+    return _loaded(tuple(extra))
+
+
+@lru_cache(maxsize=16)
+def _loaded(extra: tuple[Path, ...]) -> Ruleset:
+    files = [(path.name, path.read_bytes()) for path in _shipped()]
+    problems: list[str] = []
+    for path in extra:
+        try:
+            files.append((path.name, path.read_bytes()))
+        except OSError as error:
+            problems.append(f"{path.name}: cannot be read: {error.strerror}")
+    rules: list[Rule] = []
+    for position, (name, content) in enumerate(files):
+        rules.extend(_file_rules(name, content, problems, compile_now=position >= len(files) - len(extra)))
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.id in seen:
+            problems.append(f"rule {rule.id}: id: used twice")
+        seen.add(rule.id)
+    if problems:
+        raise RuleError(problems)
+    digest = hashlib.sha256(b"\0".join(content for _, content in files)).hexdigest()
+    return _indexed(tuple(rules), digest[:16])
+
+
+def _shipped() -> list[Path]:
+    folder = Path(str(resources.files("forensics"))) / "rules"
+    return sorted(folder.glob("*.toml"))
+
+
+def _indexed(rules: tuple[Rule, ...], version: str) -> Ruleset:
+    users: dict[str, set[str]] = {}
+    for rule in rules:
+        for keyword in rule.keywords if rule.basis is not Basis.URL else ():
+            users.setdefault(keyword, set()).add(rule.id)
+    index = {
+        keyword: frozenset().union(*(users[keyword[:end]] for end in range(1, len(keyword) + 1) if keyword[:end] in users))
+        for keyword in users
+    }
+    redacting = [rule for rule in rules if rule.redacts and rule.basis is not Basis.URL]
+    # a link is looked into only where there is one, so that "://" stands for the keywords of all rules on links
+    words = {keyword for rule in redacting for keyword in rule.keywords} | {"://", "www."}
+    shortest = {word for word in words if not any(other in word for other in words - {word})}
+    gates = [rule.gate for rule in redacting if not rule.keywords]
+    return Ruleset(
+        rules=rules,
+        version=version,
+        finder=re.compile(f"(?=({_trie_pattern(set(users))}))"),
+        index=index,
+        gated=tuple((re.compile(rule.gate), rule) for rule in rules if not rule.keywords),
+        url_rules=tuple(rule for rule in rules if rule.basis is Basis.URL),
+        gate=re.compile("|".join([_trie_pattern(shortest), *gates])),
+    )
+
+
+def _trie_pattern(words: set[str]) -> str:
+    """One pattern for many words that tries each first letter once, and takes the longest word."""
+    trie: dict[str, Any] = {}
+    for word in words:
+        node = trie
+        for char in word:
+            node = node.setdefault(char, {})
+        node[""] = {}
+
+    def written(node: dict[str, Any]) -> str:
+        branches = [re.escape(char) + written(child) for char, child in sorted(node.items()) if char]
+        if not branches:
+            return ""
+        joined = branches[0] if len(branches) == 1 else "(?:" + "|".join(branches) + ")"
+        return f"(?:{joined})?" if "" in node else joined
+
+    return written(trie)
+
+
+def _file_rules(name: str, content: bytes, problems: list[str], *, compile_now: bool) -> Iterator[Rule]:
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{name}: not valid TOML: {error}")
+        return
+    defines = table.pop("define", {})
+    entries = table.pop("rule", [])
+    if not isinstance(entries, list) or not entries or not isinstance(defines, dict):
+        problems.append(f"{name}: no [[rule]]")
+        return
+    problems.extend(f"{name}: {key}: unknown key" for key in table if key not in _KEYS)
+    for number, entry in enumerate(entries, 1):
+        where = f"{name}: rule {entry.get('id', f'number {number}') if isinstance(entry, dict) else number}"
+        merged = {**_DEFAULTS, **table, **entry} if isinstance(entry, dict) else {}
+        found = [f"{where}: {problem}" for problem in _problems(merged, defines, compile_now=compile_now)]
+        problems.extend(found)
+        if not found:
+            yield _rule(merged, defines)
+
+
+def _problems(entry: Mapping[str, Any], defines: Mapping[str, str], *, compile_now: bool) -> Iterator[str]:
+    """Everything that is wrong with one entry, as `key: problem`."""
+    yield from (f"{key}: unknown key" for key in entry if key not in _KEYS)
+    yield from (f"{key}: missing" for key in ("id", "kind", "pattern", "basis", "examples") if not entry.get(key))
+    kinds = PERSONAL_KINDS if entry.get("family") == "personal" else CREDENTIAL_KINDS
+    if "kind" in entry and entry["kind"] not in kinds:
+        yield f"kind: {entry['kind']!r} is no kind of this family"
+    for key, allowed in _WORDS.items():
+        if entry.get(key, allowed[0]) not in allowed:
+            yield f"{key}: {entry[key]!r} is none of {', '.join(word for word in allowed if word)}"
+    if entry.get("basis") not in {"shape", "near", "url", "prefix"}:
+        yield "basis: is none of prefix, url, near, shape"
+    yield from _keyword_problems(entry)
+    if not isinstance(entry.get("lifetime", -1), int):
+        yield "lifetime: must be a number of seconds"
+    near = entry.get("near", {})
+    if near and (not isinstance(near, dict) or not near.get("words") or set(near) - {"words", "within", "lines"}):
+        yield "near: wants words, and may have within and lines"
+    yield from _example_problems(entry)
+    if compile_now and isinstance(entry.get("pattern"), str):
+        yield from _pattern_problems(_defined(entry["pattern"], defines))
+
+
+def _keyword_problems(entry: Mapping[str, Any]) -> Iterator[str]:
+    keywords = entry.get("keywords", [])
+    if any(not isinstance(word, str) or not word or word != fold(word) for word in keywords):
+        yield "keywords: must be lower-case text"
+    if not keywords and not entry.get("gate"):
+        yield "keywords: missing, and no gate in their place"
+    for check in entry.get("checks", []):
+        try:
+            check_named(check)
+        except (KeyError, ValueError):
+            yield f"checks: {check!r} is unknown"
+
+
+def _example_problems(entry: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("examples", "counter_examples"):
+        for text in entry.get(key, []):
+            marks = _joined(text)
+            if marks.count("⟦") != marks.count("⟧") or (key == "examples") != ("⟦" in marks):
+                yield f"{key}: mark the secret of an example with ⟦ ⟧, and none of a counter-example"
+
+
+def _pattern_problems(source: str) -> Iterator[str]:
+    try:
+        groups = compiled(source).groupindex
+    except regex.error as error:
+        yield f"pattern: {error.msg} at {error.pos}"
+        return
+    if "secret" not in groups:
+        yield "pattern: has no group named secret"
+
+
+def _defined(pattern: str, defines: Mapping[str, str]) -> str:
+    for _ in range(3):  # a definition may use others, two levels deep
+        for name, text in defines.items():
+            pattern = pattern.replace("{{" + name + "}}", f"(?:{text})")
+    return pattern
+
+
+def _rule(entry: Mapping[str, Any], defines: Mapping[str, str]) -> Rule:
+    near = entry.get("near")
+    return Rule(
+        id=entry["id"],
+        service=entry["service"],
+        kind=entry["kind"],
+        family=entry["family"],
+        keywords=tuple(entry.get("keywords", ())),
+        gate=entry.get("gate", ""),
+        source=_defined(entry["pattern"], defines),
+        basis=Basis[entry["basis"].upper()],
+        near=Nearness(tuple(near["words"]), near.get("within", 64), near.get("lines", 1)) if near else None,
+        checks=tuple(check_named(name) for name in entry.get("checks", ())),
+        trim=entry.get("trim", ""),
+        expiry=entry.get("expiry", ""),
+        severity=entry["severity"],
+        confidence=entry["confidence"],
+        state="" if entry["family"] == "personal" else entry["state"],
+        lifetime=entry.get("lifetime", -1),
+        rotate=entry.get("rotate", ""),
+        reference=entry.get("reference", ""),
+        examples=tuple(_example(text) for text in entry["examples"]),
+        counter_examples=tuple(_example(text) for text in entry.get("counter_examples", ())),
+    )
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
+
+
+def _example(text: str | list[str]) -> Example:
+    """An example without its marks; a list is joined, so that no file holds a key that looks alive."""
+    marked = _joined(text)
+    secrets = tuple(regex.findall(r"⟦([^⟧]*)⟧", marked))
+    return Example(marked.replace("⟦", "").replace("⟧", ""), secrets)

@@ -1,0 +1,108 @@
+"""Who is affected: everybody in or named by an exposed message, one row per address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from forensics.addresses import canonical, domain_of
+from forensics.dates import zulu
+from forensics.model import Text
+from forensics.policy import Policy
+
+__all__ = ["Affected", "affected_people", "mentioned"]
+
+# a plain address in running text; obfuscated ones ("ann at acme") are left to people
+_MENTION = re.compile(
+    r"(?<![A-Za-z0-9._%+'-])[A-Za-z0-9_][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![A-Za-z0-9-])"
+)
+_NO_PERSON = re.compile(r"^(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster|bounces?)(?:[+-].*)?$")
+_ROLES = ("sender", "to", "cc", "mentioned")
+
+# country-code top-level domains that say nothing about where somebody lives
+_GENERIC_CC = frozenset({"io", "ai", "co", "me", "tv", "cc", "fm", "to", "ly", "gg", "sh", "ws", "vc", "la"})
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """One message by which people are affected. Addresses in canonical form, times in UTC."""
+
+    message_key: str
+    sent_at: datetime | None
+    verdict: str
+    parties: Mapping[str, frozenset[str]]  # role -> addresses
+    kinds: frozenset[str]  # of personal data in it
+    credentials: frozenset[str]  # ids
+
+
+@dataclass(slots=True)
+class _Person:
+    roles: set[str] = field(default_factory=set)
+    messages: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+    credentials: set[str] = field(default_factory=set)
+    times: list[datetime] = field(default_factory=list)
+    verdicts: set[str] = field(default_factory=set)
+
+
+def mentioned(texts: Iterable[Text]) -> frozenset[str]:
+    """Mail addresses that stand in the texts of a message, canonical; transport headers and guesses are left out."""
+    found: set[str] = set()
+    for text in texts:
+        if text.part != "headers" and not text.guessed and "@" in text.text:
+            found.update(canonical(match.group().strip(".'")) for match in _MENTION.finditer(text.text))
+    return frozenset(one for one in found if not one.endswith("@mtasv.net"))
+
+
+def affected_people(messages: Iterable[Affected], policy: Policy, collectors: frozenset[str]) -> list[dict[str, Any]]:
+    """Rows of `people.csv`, sorted by relation and address; `collectors` (unexpected recipients) are no affected persons.
+
+    People are told apart by address alone and never merged by name. Data kinds and credentials are those of all messages
+    in which the person takes part: whose they are, a reader must decide.
+    """
+    people: dict[str, _Person] = {}
+    for message in messages:
+        for role, addresses in message.parties.items():
+            for address in addresses:
+                if address in collectors or "@" not in address or _NO_PERSON.match(address.partition("@")[0]):
+                    continue
+                person = people.setdefault(address, _Person())
+                person.roles.add(role)
+                person.messages.add(message.message_key)
+                person.kinds |= message.kinds
+                person.credentials |= message.credentials
+                person.verdicts.add(message.verdict)
+                if message.sent_at is not None:
+                    person.times.append(message.sent_at)
+    return [
+        _row(address, people[address], policy)
+        for address in sorted(people, key=lambda one: (_relation(one, people[one], policy), one))
+    ]
+
+
+def _relation(address: str, person: _Person, policy: Policy) -> str:
+    if policy.is_own(address):
+        return "own_staff"
+    return "mentioned" if person.roles == {"mentioned"} else "correspondent"
+
+
+def _row(address: str, person: _Person, policy: Policy) -> dict[str, Any]:
+    ending = address.rpartition(".")[2]
+    told = len(ending) == 2 and ending not in _GENERIC_CC  # noqa: PLR2004  ISO 3166 codes
+    return {
+        "person": address,
+        "domain": domain_of(address),
+        "relation": _relation(address, person, policy),
+        "roles": "; ".join(role for role in _ROLES if role in person.roles),
+        "messages": len(person.messages),
+        "data_kinds": "; ".join(sorted(person.kinds)),
+        "credentials": len(person.credentials),
+        "first_exposed": zulu(min(person.times, default=None)),
+        "last_exposed": zulu(max(person.times, default=None)),
+        "residency_hint": ending.upper() if told else "",
+        "residency_basis": "country-code domain" if told else "",
+        "verdict": min(person.verdicts, key=("confirmed", "probable", "possible").index),
+    }

@@ -1,0 +1,381 @@
+"""The tables of the output contract, made from verdicts, envelopes and what pass two kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from forensics.dates import zulu
+from forensics.evidence import Item
+from forensics.incident import Incident
+from forensics.model import Leak
+from forensics.people import Affected, affected_people
+from forensics.pipeline.second_pass import Content
+from forensics.policy import Policy
+from forensics.verdicts import COHORT_REASON
+
+__all__ = ["Answers", "Asked", "answer"]
+
+_SEVERITIES = ("critical", "high", "medium", "low")
+_STATES = ("live_until_rotated", "expires", "expired_by_nature")
+_CONFIDENCES = ("high", "medium", "low")
+_VERDICTS = ("confirmed", "probable", "possible")
+_PLACES = 12  # of evidence named in one cell; copies.csv has them all
+
+_FLAGGED = """
+SELECT v.message_key, v.place, v.verdict, v.proof, m.sent_at, m.in_window, m.archive_clock_only, m.sender, m.sources, m.header_known
+FROM message_verdicts v JOIN messages m USING (message_key) ORDER BY v.message_key
+"""
+# Where To and Cc are unknown, whoever received a copy is taken for a party, but for mailboxes that only ever get blind copies
+_PARTIES = """
+SELECT message_key, CASE WHEN bool_or(role = 'to') THEN 'to' WHEN bool_or(role = 'cc') THEN 'cc' ELSE 'other' END AS role, address
+FROM named_recipients JOIN message_verdicts USING (message_key)
+LEFT JOIN (SELECT address, bool_or(blind = 'yes') AND NOT bool_or(visible) AS archive FROM copies GROUP BY address) USING (address)
+WHERE role NOT IN ('trace', 'suppression') GROUP BY message_key, address, archive
+HAVING NOT coalesce(archive, false) ORDER BY message_key, address
+"""
+_UNEXPECTED = "SELECT message_key, address, reasons FROM copy_verdicts ORDER BY message_key, address"
+_EVIDENCE = """
+SELECT message_key, l.evidence, l.member, l.start, l."end" FROM links l JOIN message_verdicts USING (message_key) ORDER BY message_key, l.obs
+"""
+# Every record of every unexpected copy; equal records of equal files (a webhook sent again) once
+_COPIES = """
+SELECT DISTINCT v.message_key, v.address, r.role, v.verdict, v.proof, r.outcome, r.utc, r.reply, r.source, r.kind,
+       r.evidence, r.member, CASE WHEN r.start >= 0 THEN r.start ELSE r.obs_start END AS start,
+       CASE WHEN r.start >= 0 THEN r."end" ELSE r.obs_end END AS "end", v.sent_at
+FROM copy_verdicts v JOIN named_recipients r USING (message_key, address)
+ORDER BY v.message_key, v.address, r.evidence, r.member, start, "end", r.role, r.outcome
+"""
+_RECIPIENTS = """
+SELECT v.address, a.domain, a.indicator, arg_min(v.verdict, v.verdict_rank) AS verdict, max(v.score) AS score,
+       count(DISTINCT v.message_key) AS messages, count(*) FILTER (v.proof IN ('delivered', 'fetched')) AS delivered,
+       count(*) FILTER (v.proof = 'attempted') AS bounced, count(*) FILTER (c.blind = 'yes') AS blind,
+       list_sort(list_distinct(list(c.sender) FILTER (c.sender != ''))) AS senders,
+       min(v.sent_at) AS first_seen, max(v.sent_at) AS last_seen, list_sort(list_distinct(flatten(list(v.reasons)))) AS reasons
+FROM copy_verdicts v JOIN addresses a USING (address) JOIN copies c USING (message_key, address)
+GROUP BY v.address, a.domain, a.indicator
+ORDER BY min(v.verdict_rank), max(v.score) DESC, count(DISTINCT v.message_key) DESC, v.address
+"""
+_SUPPRESSED = "SELECT address, min(utc) AS utc, string_agg(DISTINCT note, ', ' ORDER BY note) AS notes FROM statements WHERE kind = 'suppression' GROUP BY address ORDER BY address"
+
+_EVENTS = {
+    "fetched": "Copy opened or clicked", "delivered": "Copy delivered", "refused_after_data": "Copy refused after its content was sent",
+    "deferred": "Copy deferred", "accepted": "Copy accepted for delivery", "bounced": "Copy bounced", "rejected": "Copy rejected",
+    "suppressed": "Copy suppressed by the provider", "sandboxed": "Copy kept in a sandbox", "": "Copy named in a header",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the answers are made for: whose case, what was read, and which verdicts count for leaks and people."""
+
+    incident: Incident
+    policy: Policy
+    items: Mapping[str, Item]
+    contents: Sequence[Content]
+    places: tuple[str, ...]  # of messages whose content counts: ("exposed",), with "possible" on request
+
+    def path(self, evidence: str, member: str = "") -> str:
+        """How reports name a file or member."""
+        item = self.items.get(evidence)
+        base = item.path if item else evidence
+        return f"{base}/{member}" if member else base
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Rows by contract table, and counts that the summary needs."""
+
+    tables: dict[str, list[dict[str, Any]]]
+    suppressed_indicators: int
+
+
+def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
+    """All rows of the contract's tables but coverage and defects, sorted."""
+    facts = _Facts.gather(connection, asked)
+    tables: dict[str, list[dict[str, Any]]] = {"exposed_messages": [], "possible_messages": [], "not_delivered": []}
+    target = {"exposed": "exposed_messages", "possible": "possible_messages", "not_delivered": "not_delivered"}
+    for flagged in facts.flagged:
+        tables[target[flagged["place"]]].append(_message_row(flagged, facts))
+    for rows in tables.values():
+        rows.sort(key=lambda row: (row["sent_at"], row["message_key"]))
+    tables |= _leak_tables(facts)
+    copies = _rows(connection, _COPIES)
+    tables["copies"] = [_copy_row(row, asked) for row in copies]
+    tables["unexpected_recipients"], hints = _recipient_rows(connection, asked)
+    tables["timeline"] = _timeline(copies)
+    collectors = frozenset(row["address"] for row in tables["unexpected_recipients"] if row["verdict"] != "possible")
+    tables["people"] = _people(facts, asked, collectors)
+    return Answers(tables, hints)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [{name: _utc(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
+
+
+def _utc(value: Any) -> Any:  # noqa: ANN401  any cell of a query
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Everything known of flagged messages, by message key."""
+
+    flagged: list[dict[str, Any]]
+    parties: dict[str, dict[str, list[str]]]
+    unexpected: dict[str, list[str]]
+    reasons: dict[str, list[str]]
+    evidence: dict[str, list[str]]
+    contents: dict[str, list[Content]]
+    leaks: dict[str, list[Leak]]
+    ids: dict[str, str]  # fingerprint -> credential id
+
+    @classmethod
+    def gather(cls, connection: duckdb.DuckDBPyConnection, asked: Asked) -> _Facts:
+        flagged = _rows(connection, _FLAGGED)
+        parties: dict[str, dict[str, list[str]]] = {}
+        for row in _rows(connection, _PARTIES):
+            parties.setdefault(row["message_key"], {}).setdefault(row["role"], []).append(row["address"])
+        unexpected: dict[str, list[str]] = {}
+        reasons: dict[str, list[str]] = {}
+        for row in _rows(connection, _UNEXPECTED):
+            unexpected.setdefault(row["message_key"], []).append(row["address"])
+            reasons.setdefault(row["message_key"], []).extend(row["reasons"])
+        evidence: dict[str, list[str]] = {}
+        for row in _rows(connection, _EVIDENCE):
+            place = f"{asked.path(row['evidence'], row['member'])}:{row['start']}-{row['end']}"
+            evidence.setdefault(row["message_key"], []).append(place)
+        contents: dict[str, list[Content]] = {}
+        for one in asked.contents:
+            contents.setdefault(one.message_key, []).append(one)
+        leaks = {key: _distinct(read) for key, read in contents.items()}
+        times = {row["message_key"]: row["sent_at"] for row in flagged}
+        counted = {row["message_key"] for row in flagged if row["place"] in asked.places}
+        return cls(flagged, parties, unexpected, reasons, evidence, contents, leaks, _credential_ids(leaks, times, counted))
+
+
+def _distinct(contents: Iterable[Content]) -> list[Leak]:
+    """The leaks of one message over its stored copies: the same value in the same part once, the surest sighting of it."""
+    best: dict[tuple[str, str, str], Leak] = {}
+    for content in contents:
+        for leak in content.leaks:
+            key = (leak.fingerprint, leak.kind, leak.part)
+            if key not in best or _CONFIDENCES.index(leak.confidence) < _CONFIDENCES.index(best[key].confidence):
+                best[key] = leak
+    return sorted(best.values(), key=lambda one: (one.part, one.offset, one.rule))
+
+
+def _when(at: datetime | None) -> str:
+    """A sort key for times: an unknown one comes last."""
+    return zulu(at) or "~"
+
+
+def _credential_ids(leaks: Mapping[str, list[Leak]], times: Mapping[str, datetime | None], counted: set[str]) -> dict[str, str]:
+    seen = [
+        ((_when(times.get(key)), key, leak.part, leak.offset), leak.fingerprint)
+        for key in counted
+        for leak in leaks.get(key, ())
+        if leak.family == "credential"
+    ]
+    ordered = dict.fromkeys(fingerprint for _, fingerprint in sorted(seen))
+    return {fingerprint: f"C{number:04d}" for number, fingerprint in enumerate(ordered, 1)}
+
+
+def content_state(contents: Sequence[Content]) -> str:
+    """full, partial or none: the best of a message's stored copies; one that held no body read nothing."""
+    bodies = [one for one in contents if one.has_body]
+    if not bodies:
+        return "none"
+    return "full" if any(not one.unread for one in bodies) else "partial"
+
+
+def _message_row(flagged: Mapping[str, Any], facts: _Facts) -> dict[str, Any]:
+    key = flagged["message_key"]
+    parties = facts.parties.get(key, {})
+    contents = facts.contents.get(key, [])
+    state = content_state(contents)
+    leaks = facts.leaks.get(key, [])
+    read = state != "none"
+    places = facts.evidence.get(key, [])
+    reasons = facts.reasons.get(key) or ([COHORT_REASON] if flagged["proof"] == "inferred" else [])
+    if flagged["archive_clock_only"]:
+        reasons = [*reasons, "Only the archive's own clock dates this message."]
+    return {
+        "message_key": key,
+        "sent_at": zulu(flagged["sent_at"]),
+        "in_window": "yes" if flagged["in_window"] else "no",
+        "verdict": flagged["verdict"],
+        "proof": flagged["proof"],
+        "sender": flagged["sender"],
+        "to": "; ".join(parties.get("to", ())),
+        "cc": "; ".join(parties.get("cc", ())),
+        "unexpected_recipients": "; ".join(facts.unexpected.get(key, ())),
+        "subject": next((one.subject for one in contents if one.subject), ""),
+        "reasons": "; ".join(dict.fromkeys(reasons)),
+        "sources": "; ".join(flagged["sources"]),
+        "content": state,
+        "attachments": "; ".join(sorted({name for one in contents for name in one.attachments})),
+        "credentials": str(len({one.fingerprint for one in leaks if one.family == "credential"})) if read else "",
+        "personal_data": str(sum(one.family == "personal" for one in leaks)) if read else "",
+        "evidence": "; ".join(places[:_PLACES]) + (f"; and {len(places) - _PLACES} more" if len(places) > _PLACES else ""),
+    }
+
+
+def _leak_tables(facts: _Facts) -> dict[str, list[dict[str, Any]]]:
+    occurrences, personal = [], []
+    grouped: dict[str, list[tuple[Mapping[str, Any], Leak]]] = {}
+    for flagged in facts.flagged:
+        for leak in facts.leaks.get(flagged["message_key"], ()):
+            where = {
+                "message_key": flagged["message_key"], "sent_at": zulu(flagged["sent_at"]), "part": leak.part,
+                "location": leak.location, "preview": leak.preview, "verdict": flagged["verdict"],
+            }  # fmt: skip
+            if leak.family == "credential" and leak.fingerprint in facts.ids:
+                grouped.setdefault(leak.fingerprint, []).append((flagged, leak))
+                occurrences.append({"credential_id": facts.ids[leak.fingerprint], **where})
+            elif leak.family == "personal":
+                personal.append({"kind": leak.kind, "rule": leak.rule, "confidence": leak.confidence, **where})
+    credentials = [_credential_row(facts.ids[fingerprint], seen) for fingerprint, seen in grouped.items()]
+    credentials.sort(key=_urgency)
+    occurrences.sort(key=lambda row: (row["credential_id"], row["sent_at"], row["message_key"], row["part"]))
+    personal.sort(key=lambda row: (row["sent_at"], row["message_key"], row["part"], row["location"], row["kind"], row["rule"]))
+    return {"credentials": credentials, "credential_occurrences": occurrences, "personal_data": personal}
+
+
+def _urgency(row: Mapping[str, Any]) -> tuple[int, int, int, str]:
+    return (
+        _SEVERITIES.index(row["severity"]), _STATES.index(row["state"].split(" ")[0]),
+        _CONFIDENCES.index(row["confidence"]), row["credential_id"],
+    )  # fmt: skip
+
+
+def _credential_row(identity: str, seen: Sequence[tuple[Mapping[str, Any], Leak]]) -> dict[str, Any]:
+    leak = min(
+        (one for _, one in seen), key=lambda one: (_CONFIDENCES.index(one.confidence), _SEVERITIES.index(one.severity), one.rule)
+    )
+    times = sorted(at for flagged, _ in seen if (at := flagged["sent_at"]) is not None)
+    state = leak.state
+    if state == "expires" and leak.expires is not None:
+        state = f"expires {zulu(leak.expires)}"
+    return {
+        "credential_id": identity,
+        "kind": leak.kind,
+        "service": leak.service,
+        "rule": leak.rule,
+        "preview": leak.preview,
+        "severity": leak.severity,
+        "confidence": leak.confidence,
+        "messages": len({flagged["message_key"] for flagged, _ in seen}),
+        "first_exposed": zulu(times[0] if times else None),
+        "last_exposed": zulu(times[-1] if times else None),
+        "state": state,
+        "rotate": _advice(leak, times),
+        "reference": leak.reference,
+        "verdict": min((flagged["verdict"] for flagged, _ in seen), key=_VERDICTS.index),
+    }
+
+
+def _advice(leak: Leak, times: Sequence[datetime]) -> str:
+    """What to do; for what has run out by itself, from when to when it could be used by who got the copy."""
+    if leak.state == "live_until_rotated" or not times:
+        return leak.rotate
+    until = zulu(leak.expires) if leak.expires is not None else ""
+    window = f"from {zulu(times[0])}" + (f" to {until}" if until else " on; when it ran out is not known")
+    return f"{leak.rotate} It could be used {window}: review sign-ins and use in that time.".strip()
+
+
+def _copy_row(row: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    item = asked.items.get(row["evidence"])
+    return {
+        "message_key": row["message_key"], "recipient": row["address"], "role": row["role"], "verdict": row["verdict"],
+        "proof": row["proof"], "outcome_at": zulu(row["utc"]), "reply": row["reply"], "source": f"{row['source']}:{row['kind']}",
+        "path": asked.path(row["evidence"], row["member"]), "start": row["start"], "end": row["end"],
+        "sha256": item.sha256 if item else "",
+    }  # fmt: skip
+
+
+def _recipient_rows(connection: duckdb.DuckDBPyConnection, asked: Asked) -> tuple[list[dict[str, Any]], int]:
+    """Rows of unexpected recipients, and how many indicators are known by a suppression alone or besides."""
+    rows = _rows(connection, _RECIPIENTS)
+    hints = 0
+    for suppressed in _rows(connection, _SUPPRESSED):
+        indicator = asked.incident.indicators.match(suppressed["address"])
+        if not indicator:
+            continue
+        hints += 1
+        known = next((row for row in rows if row["address"] == suppressed["address"]), None)
+        reason = _suppression_sentence(suppressed)
+        if known is not None:
+            known["reasons"] = [*known["reasons"], reason]
+            continue
+        rows.append({
+            "address": suppressed["address"], "domain": suppressed["address"].rpartition("@")[2], "indicator": indicator,
+            "verdict": "possible", "score": 0.0, "messages": 0, "delivered": 0, "bounced": 0, "blind": 0, "senders": [],
+            "first_seen": suppressed["utc"], "last_seen": suppressed["utc"], "reasons": [reason],
+        })  # fmt: skip
+    return [
+        {
+            **{name: row[name] for name in ("address", "domain", "verdict", "messages", "delivered", "bounced", "blind", "indicator")},
+            "rank": rank, "score": f"{row['score']:.3f}", "senders": len(row["senders"]), "first_seen": zulu(row["first_seen"]),
+            "last_seen": zulu(row["last_seen"]), "reasons": "; ".join(row["reasons"]),
+        }
+        for rank, row in enumerate(rows, 1)
+    ], hints  # fmt: skip
+
+
+def _suppression_sentence(suppressed: Mapping[str, Any]) -> str:
+    since = f" since {zulu(suppressed['utc'])}" if suppressed["utc"] is not None else ""
+    return f"The provider's suppression list holds {suppressed['address']}{since} ({suppressed['notes']})."
+
+
+def _timeline(copies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Events of unexpected copies in Timesketch's columns; a record without a time of its own stands at the message's."""
+    events = []
+    for row in copies:
+        at = row["utc"] or row["sent_at"]
+        if at is None:
+            continue
+        what = _EVENTS[row["outcome"]]
+        events.append({
+            "datetime": zulu(at), "timestamp": round(at.timestamp() * 1_000_000), "timestamp_desc": what,
+            "message": f"{what}: {row['address']} ({row['verdict']})", "source": f"{row['source']}:{row['kind']}",
+            "message_key": row["message_key"], "recipient": row["address"], "outcome": row["outcome"] or row["proof"],
+        })  # fmt: skip
+    unique = {tuple(event.items()): event for event in events}
+    return sorted(
+        unique.values(),
+        key=lambda one: (one["timestamp"], one["message_key"], one["recipient"], one["timestamp_desc"], one["source"]),
+    )
+
+
+def _people(facts: _Facts, asked: Asked, collectors: frozenset[str]) -> list[dict[str, Any]]:
+    affected = []
+    for flagged in facts.flagged:
+        key = flagged["message_key"]
+        if flagged["place"] not in asked.places:
+            continue
+        named = facts.parties.get(key, {})
+        visible = named.get("to", []) + ([] if flagged["header_known"] else named.get("other", []))
+        leaks = facts.leaks.get(key, ())
+        affected.append(
+            Affected(
+                message_key=key,
+                sent_at=flagged["sent_at"],
+                verdict=flagged["verdict"],
+                parties={
+                    "sender": frozenset({flagged["sender"]} if flagged["sender"] else ()),
+                    "to": frozenset(visible),
+                    "cc": frozenset(named.get("cc", ())),
+                    "mentioned": frozenset(one for content in facts.contents.get(key, ()) for one in content.mentions),
+                },
+                kinds=frozenset(leak.kind for leak in leaks if leak.family == "personal"),
+                credentials=frozenset(facts.ids[leak.fingerprint] for leak in leaks if leak.fingerprint in facts.ids),
+            )
+        )
+    return affected_people(affected, asked.policy, collectors)

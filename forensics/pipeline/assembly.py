@@ -1,0 +1,166 @@
+"""Between the passes: file clocks, and fragments of all files assembled into observations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timezone
+from pathlib import Path
+
+import duckdb
+
+from forensics.case import Case, view
+from forensics.columns import DEFECTS, OBSERVATIONS, STATEMENTS, decode
+from forensics.dates import FileClock, infer_clock
+from forensics.model import Fragment
+from forensics.pipeline.first_pass import PartWriter, Receipt, parsers, parts_of
+
+__all__ = ["assemble", "file_clocks"]
+
+_PAIRS = """
+SELECT evidence, member, stamp, list_filter(readings, lambda r: r.clock = 'queue_id')[1].utc AS utc
+FROM fragments
+WHERE opens AND stamp != '' AND len(list_filter(readings, lambda r: r.clock = 'queue_id')) > 0
+ORDER BY evidence, member, start
+"""
+
+# The same message in a dated source tells the year and zone of a log that has neither queue-id clocks nor dates.
+_BORROWED = """
+SELECT f.evidence, f.member, f.stamp, d.utc
+FROM fragments f JOIN (
+  SELECT message_id, arg_min(r.utc, (r.slack, r.clock != 'received_last', r.clock, r.utc)) AS utc
+  FROM (SELECT message_id, unnest(readings) AS r FROM observations WHERE message_id != '') WHERE r.slack = 0 GROUP BY message_id
+) d USING (message_id)
+WHERE f.opens AND f.stamp != '' AND f.message_id != '' ORDER BY f.evidence, f.member, f.start
+"""
+
+_ORDERED = """
+SELECT f.* FROM fragments f JOIN file_order o USING (evidence, member) ORDER BY f.key, o.position, f.start, f."end"
+"""
+
+
+def register_parts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Receipt], tables: Path) -> None:
+    """Views `observations` (whole ones), `fragments` (pieces), `raw_defects` and `raw_statements` over this run's parts."""
+    pieces = {f"fragments/{name}-" for name, parser in parsers().items() if parser.assemble is not None}
+    listed = parts_of(receipts, "fragments", tables)
+    apart = [part for part in listed if any(f"/{prefix}" in part for prefix in pieces)]
+    whole = [part for part in listed if part not in apart]
+    for name, parts, schema in (
+        ("observations", whole, OBSERVATIONS),
+        ("fragments", apart, OBSERVATIONS),
+        ("raw_defects", parts_of(receipts, "defects", tables), DEFECTS),
+        ("raw_statements", parts_of(receipts, "statements", tables), STATEMENTS),
+    ):
+        if parts:
+            view(connection, name, parts)
+        else:
+            connection.register(f"no_{name}", schema.empty_table())
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM no_{name}")  # noqa: S608  names are ours
+
+
+def file_clocks(
+    connection: duckdb.DuckDBPyConnection, paths: Mapping[str, str], *, year: int | None, zone: timezone | None
+) -> dict[tuple[str, str], FileClock]:
+    """The clock of every file whose stamps lack a zone, by (evidence, member); `paths` names each evidence id.
+
+    Known from queue ids, else from the same messages in dated sources, else from the user's `year` and `zone`.
+    """
+    rows = connection.execute(
+        r"SELECT DISTINCT evidence, member FROM fragments WHERE stamp != '' AND NOT regexp_matches(stamp, '(Z|[+-]\d\d:?\d\d)$') ORDER BY ALL"
+    ).fetchall()
+    own, borrowed = _pairs(connection, _PAIRS), _pairs(connection, _BORROWED)
+    clocks = {}
+    for evidence, member in rows:
+        place = (evidence, member)
+        clock = infer_clock(own.get(place, ()), zone=zone, year=year)
+        if clock.around is None or (not clock.anchors and borrowed.get(place)):
+            clock = infer_clock(borrowed.get(place, ()), zone=zone, year=year, source="the same messages in dated sources")
+        if clock.around is None and (named := _year_in(paths.get(evidence, ""), member)):
+            clock = infer_clock((), zone=zone, year=named, source="")
+        clocks[place] = clock
+    return clocks
+
+
+def _pairs(connection: duckdb.DuckDBPyConnection, query: str) -> dict[tuple[str, str], list[tuple[str, datetime]]]:
+    found: dict[tuple[str, str], list[tuple[str, datetime]]] = {}
+    cursor = connection.execute(query)
+    while rows := cursor.fetchmany(50_000):
+        for evidence, member, stamp, at in rows:
+            found.setdefault((evidence, member), []).append((stamp, at.astimezone(UTC)))
+    return found
+
+
+def _year_in(path: str, member: str) -> int | None:
+    """A year that the file's own name states as a date: `mail.log-20250921`, `maillog.2025-09-21.gz`."""
+    match = re.search(r"(?<!\d)(20\d\d)-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?!\d)", (member or path).rpartition("/")[2])
+    return int(match.group(1)) if match else None
+
+
+def assemble(
+    connection: duckdb.DuckDBPyConnection,
+    case: Case,
+    clocks: Mapping[tuple[str, str], FileClock],
+    paths: Mapping[str, str],
+) -> None:
+    """Write table `observations` from all fragments, and let the view of that name cover whole and assembled ones."""
+    _order_files(connection, clocks, paths)
+    target = case.tables / "observations" / "assembled.parquet"
+    pieces = [parser for parser in parsers().values() if parser.assemble is not None]
+    writer = PartWriter(target, case.key, lambda text: text)  # replies were redacted when the fragments were written
+    for parser in sorted(pieces, key=lambda one: one.name):
+        reader = connection.sql(f"SELECT * FROM ({_ORDERED}) WHERE source = $source", params={"source": parser.name})  # noqa: S608  our own text
+        fragments = _decoded(reader)
+        if parser.assemble is not None:
+            for observation in parser.assemble(fragments, clocks):
+                writer.add(Fragment("", observation))
+    writer.close()
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE all_observations AS SELECT * FROM observations UNION ALL BY NAME SELECT * FROM read_parquet($part)",
+        {"part": str(target)},
+    )
+    connection.execute("DROP VIEW IF EXISTS observations")
+    connection.execute("CREATE VIEW observations AS SELECT * FROM all_observations")
+
+
+def _decoded(result: duckdb.DuckDBPyRelation) -> Iterator[Fragment]:
+    for batch in result.to_arrow_reader(10_000):
+        yield from decode(batch)
+
+
+def _order_files(
+    connection: duckdb.DuckDBPyConnection, clocks: Mapping[tuple[str, str], FileClock], paths: Mapping[str, str]
+) -> None:
+    """Table `file_order`: oldest file first, by the first time known in it, else by the number that rotation gave it."""
+    places = [
+        (str(one), str(other))
+        for one, other in connection.execute("SELECT DISTINCT evidence, member FROM fragments ORDER BY ALL").fetchall()
+    ]
+
+    def age(place: tuple[str, str]) -> tuple[bool, datetime, int, str, tuple[str, str]]:
+        clock = clocks.get(place, FileClock())
+        first = clock.around[0] if clock.around else datetime.max  # noqa: DTZ901  naive: compared with its like only
+        name = place[1] or paths.get(place[0], "")
+        number = re.search(r"\.(\d{1,4})(?:\.[a-z0-9]{2,4})?$", name)
+        return clock.around is None, first, -int(number.group(1)) if number else 0, name, place
+
+    connection.execute("CREATE OR REPLACE TEMP TABLE file_order (evidence VARCHAR, member VARCHAR, position INTEGER)")
+    for position, place in enumerate(sorted(places, key=age)):
+        connection.execute(
+            "INSERT INTO file_order VALUES ($evidence, $member, $position)",
+            {"evidence": place[0], "member": place[1], "position": position},
+        )
+
+
+def settle_stamps(connection: duckdb.DuckDBPyConnection, clocks: Mapping[tuple[str, str], FileClock]) -> None:
+    """Table `statements`: what sources say of themselves, their stamps resolved by their file's clock."""
+    connection.execute("CREATE OR REPLACE TABLE statements AS SELECT * FROM raw_statements ORDER BY ALL")
+    stamped = connection.execute(
+        "SELECT DISTINCT evidence, member, stamp FROM statements WHERE stamp != '' AND utc IS NULL"
+    ).fetchall()
+    for evidence, member, stamp in stamped:
+        reading = clocks.get((evidence, member), FileClock()).resolve(stamp)
+        if reading is not None and not reading.slack:
+            connection.execute(
+                "UPDATE statements SET utc = $at WHERE evidence = $evidence AND member = $member AND stamp = $stamp",
+                {"at": reading.at, "evidence": evidence, "member": member, "stamp": stamp},
+            )

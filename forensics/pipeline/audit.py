@@ -1,0 +1,429 @@
+"""From evidence to a finished case: the one road that `audit` takes, step by step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import tomli_w
+
+from forensics import __version__
+from forensics.case import CONTRACT, Case, CaseError, engine
+from forensics.coverage import Stretch, conclude, survey
+from forensics.custody import LOG, CustodyLog, file_sha256, manifest_entries, write_manifest
+from forensics.dates import zulu
+from forensics.envelopes import infer_own_domains, lay_out
+from forensics.evidence import SPAN, Item, Problem, find, hashed
+from forensics.incident import NO_INCIDENT, Incident
+from forensics.model import Defect, Finding, Limits
+from forensics.pipeline.answers import Answers, Asked, answer
+from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
+from forensics.pipeline.executor import Executor, Lost, default_executor
+from forensics.pipeline.first_pass import Batch, Receipt, parse_batch, parsers, plan, remove_strays
+from forensics.pipeline.second_pass import Content, batches, read_batch, wanted
+from forensics.pipeline.summary import Told, summarise
+from forensics.plugins import ROOMS, Detector, Reporter, Scope, discover
+from forensics.policy import NO_POLICY, Policy
+from forensics.stitch import stitch
+from forensics.verdicts import judge
+
+__all__ = ["NoEvidenceError", "Options", "Watcher", "audit", "report"]
+
+CONTENT = {"exposed": ("exposed",), "possible": ("exposed", "possible"), "all": ("exposed", "possible", "not_delivered")}
+_PLUGIN_ROOMS = tuple(ROOMS)
+
+
+class NoEvidenceError(Exception):
+    """Nothing that was handed in could be read as evidence; the message lists why, file by file."""
+
+
+class Watcher(Protocol):
+    """Is told how far the run has come; units are bytes for hashing and parsing, messages for content."""
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """A new step begins, with its size if that is known."""
+
+    def advance(self, amount: int) -> None:
+        """So much of the current step is done."""
+
+
+class Silence:
+    """A watcher that shows nothing."""
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """See `Watcher.step`."""
+
+    def advance(self, amount: int) -> None:
+        """See `Watcher.advance`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose. Nothing here changes how evidence is read, only how much and where."""
+
+    content: str = "exposed"
+    workers: int | None = None
+    year: int | None = None
+    zone: timezone | None = None
+    key_file: Path | None = None
+    policy_file: Path | None = None  # never read as evidence, even if it lies among it
+    detectors: tuple[str, ...] = ()
+    span_size: int = SPAN
+    limits: Limits = field(default_factory=Limits)
+
+
+def audit(
+    *evidence: Path | str,
+    out: Path | str,
+    incident: Incident | str | Path | None = None,
+    policy: Policy | str | Path | None = None,
+    options: Options = Options(),
+    executor: Executor | None = None,
+    watcher: Watcher | None = None,
+) -> Case:
+    """Read evidence, find unexpected copies and what was in them, and write a case folder at `out`.
+
+    `incident` is a value, the name of a shipped incident, a file, or None (behaviour only). Evidence is opened read-only.
+    A run that was interrupted resumes: parts that exist are not made again. Raises NoEvidenceError, CaseError, IncidentError.
+    """
+    run = _Run(
+        case=Case.create(Path(out), key_file=options.key_file),
+        incident=incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT,
+        policy=policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY,
+        options=options,
+        executor=executor or default_executor(options.workers),
+        watcher=watcher or Silence(),
+        started=datetime.now(UTC),
+    )
+    files = [one for one in (policy, options.policy_file) if isinstance(one, str | Path)]
+    skip = frozenset(Path(one).resolve() for one in files)
+    return run.go([Path(one) for one in evidence], skip)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One audit under way; each step takes what the ones before it left."""
+
+    case: Case
+    incident: Incident
+    policy: Policy
+    options: Options
+    executor: Executor
+    watcher: Watcher
+    started: datetime
+
+    def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
+        log = CustodyLog(self.case.path / LOG)
+        with suppress(FileNotFoundError):
+            (self.case.path / "case.toml").unlink()  # unfinished from here on
+        log.append("audit begun", evidence=[str(root.resolve()) for root in roots], case=str(self.case.path.resolve()))
+        items, problems, duplicates = self._take_in(roots, skip, log)
+        if not items:
+            raise NoEvidenceError(_nothing(roots, problems))
+        receipts, planned = self._parse(items)
+        if not any(receipt.parsers for receipt in receipts):
+            raise NoEvidenceError(_nothing(roots, [*problems, *(Problem(_path(items, d), d.reason) for d in planned)]))
+        remove_strays(receipts, self.case.tables, lambda name: log.append("stale part removed", part=name))
+        connection = engine(self.case.path)
+        register_parts(connection, receipts, self.case.tables)
+        answers = self._answer(connection, items, receipts, [*planned], problems, duplicates)
+        self._write(connection, answers, items, log)
+        return self.case
+
+    def _take_in(
+        self, roots: Sequence[Path], skip: frozenset[Path], log: CustodyLog
+    ) -> tuple[dict[str, Item], list[Problem], list[Item]]:
+        """Find and hash; every input's hash is in the custody log before a parser sees it."""
+        found: list[tuple[str, Path]] = []
+        problems: list[Problem] = []
+        inside = self.case.path.resolve()
+        for one in find(roots, skip=skip):
+            if isinstance(one, Problem):
+                problems.append(one)
+            elif not one[1].is_relative_to(inside):  # a case folder below its own evidence is not evidence
+                found.append(one)
+        self.watcher.step("Hashing evidence", sum(place.stat().st_size for _, place in found if place.exists()))
+        items: dict[str, Item] = {}
+        duplicates: list[Item] = []
+        for shown, place in found:
+            item = hashed(shown, place, self.watcher.advance)
+            if isinstance(item, Problem):
+                problems.append(item)
+                log.append("evidence refused", path=item.path, reason=item.reason)
+                continue
+            log.append("evidence hashed", path=item.path, location=str(item.location), size=item.size, sha256=item.sha256)
+            first, *again = sorted([item, *([items[item.id]] if item.id in items else [])], key=lambda known: known.path)
+            items[item.id] = first
+            duplicates += again
+        return items, problems, duplicates
+
+    def _parse(self, items: dict[str, Item]) -> tuple[list[Receipt], list[Defect]]:
+        defects: list[Defect] = []
+        planned: list[Batch] = []
+        for one in plan(self.case.tables, self.case.key, list(items.values()), self.options.span_size):
+            if isinstance(one, Defect):
+                defects.append(one)
+            else:
+                planned.append(one)
+        self.watcher.step("Reading headers and envelopes", sum(item.size for item in items.values()))
+        receipts = []
+        for batch, result in zip(planned, self.executor.run(parse_batch, planned), strict=True):
+            if isinstance(result, Lost):
+                defects += [Defect(work.span, work.parser, result.reason) for work in batch.works]
+            else:
+                receipts.append(result)
+                self.watcher.advance(result.size)
+        return receipts, defects
+
+    def _answer(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        items: dict[str, Item],
+        receipts: Sequence[Receipt],
+        planned: list[Defect],
+        problems: list[Problem],
+        duplicates: list[Item],
+    ) -> _Answered:
+        self.watcher.step("Joining what the sources say of each message")
+        paths = {identity: item.path for identity, item in items.items()}
+        clocks = file_clocks(connection, paths, year=self.options.year, zone=self.options.zone)
+        assemble(connection, self.case, clocks, paths)
+        settle_stamps(connection, clocks)
+        stitch(connection)
+        own_basis = "policy"
+        if not self.policy.domains:
+            connection.execute("CREATE OR REPLACE TEMP TABLE named_recipients (address VARCHAR)")
+            self.policy = self.policy.with_own_domains(infer_own_domains(connection, self.incident))
+            own_basis = "inferred from who submitted mail; name them in a policy or with --own-domain"
+        lay_out(connection, self.incident, self.policy)
+        self.watcher.step("Looking for recipients that nobody expects")
+        failed: list[str] = []
+        findings = list(self._detect(connection, failed))
+        judge(connection, findings, self.incident.cohort)
+        contents = self._read_content(connection, items)
+        asked = Asked(self.incident, self.policy, items, contents, CONTENT[self.options.content][:2])
+        answers = answer(connection, asked)
+        shows = {name: parser.shows for name, parser in parsers().items()}
+        stretches = survey(connection, shows, self.incident, self.policy)
+        tables = dict(answers.tables)
+        tables["coverage"] = [one.row() for one in stretches]
+        tables["defects"] = _defect_rows(connection, asked, planned, problems, [*failed, *_broken_plugins()])
+        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts)
+
+    def _detect(self, connection: duckdb.DuckDBPyConnection, failed: list[str]) -> Iterator[Finding]:
+        scope = Scope(self.incident, self.policy)
+        for detector in chosen_detectors(self.options.detectors):
+            try:
+                yield from list(detector.detect(connection, scope))
+            except Exception as error:  # noqa: BLE001  a foreign detector may fail in any way; its silence must be shown
+                failed.append(f"the detector {detector.name} failed ({type(error).__name__}): its question stays unanswered")
+
+    def _read_content(self, connection: duckdb.DuckDBPyConnection, items: dict[str, Item]) -> list[Content]:
+        found = wanted(connection, CONTENT[self.options.content])
+        self.watcher.step("Reading the content of exposed messages", len(found))
+        contents: list[Content] = []
+        work = list(batches(found, items, self.case.key, self.options.limits))
+        for batch, result in zip(work, self.executor.run(read_batch, work), strict=True):
+            self.watcher.advance(len(batch.wanted))
+            if not isinstance(result, Lost):
+                contents += result
+        return contents
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, answered: _Answered, items: dict[str, Item], log: CustodyLog) -> None:
+        self.watcher.step("Writing the case")
+        window = self.policy.window_for(self.incident)
+        times = [row["sent_at"] for row in _place_times(connection, "exposed")]
+        conclusion = conclude(
+            answered.stretches, times, len(answered.tables["possible_messages"]), answered.answers.suppressed_indicators
+        )
+        finished = datetime.now(UTC)
+        told = Told(
+            answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
+            answered.clocks, sum(item.size for item in items.values()), len(items) - _unread_items(answered.tables["defects"], items),
+            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)},
+        )  # fmt: skip
+        for name in CONTRACT:
+            self.case.write_contract(name, answered.tables[name])
+        _store(connection, self.case, items)
+        self.case.write_summary(summarise(connection, told))
+        connection.close()
+        write_reports(self.case)
+        self.case.write_metadata(tomli_w.dumps(self._metadata(answered)))
+        evidence = {item.location: item.sha256 for item in [*items.values(), *answered.duplicates]}
+        manifest = write_manifest(self.case.path, evidence, self.case.files())
+        log.append("audit finished", conclusion=conclusion.word, manifest=file_sha256(manifest))
+
+    def _window_basis(self) -> str:
+        named = [
+            text
+            for text, window in (("policy", self.policy.window), ("incident", self.incident.window))
+            if window.start is not None or window.end is not None
+        ]
+        return " and ".join(named) if named else "all evidence: neither incident nor policy names a window"
+
+    def _metadata(self, answered: _Answered) -> dict[str, Any]:
+        options = self.options
+        return {
+            "schema_version": 1,
+            "version": __version__,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "incident": {"name": self.incident.name, "source": self.incident.source},
+            "policy": {
+                "source": self.policy.source,
+                "own_domains": list(self.policy.domains),
+                "expected": len(self.policy.expected),
+            },
+            "options": {
+                "content": options.content,
+                "year": options.year or "",
+                "zone": str(options.zone or ""),
+                "detectors": list(options.detectors),
+            },
+            "evidence": [
+                {"path": item.path, "size": item.size, "sha256": item.sha256}
+                for item in sorted([*answered.asked.items.values(), *answered.duplicates], key=lambda one: (one.path, one.sha256))
+            ],
+            "plugins": [
+                {
+                    "room": one.room,
+                    "name": one.name,
+                    "origin": one.origin,
+                    "version": one.plugin.version if one.plugin else 0,
+                    "error": one.error,
+                }
+                for room in _PLUGIN_ROOMS
+                for one in discover(room)
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    asked: Asked
+    answers: Answers
+    tables: dict[str, list[dict[str, Any]]]
+    stretches: list[Stretch]
+    clocks: dict[tuple[str, str], Any]
+    own_basis: str
+    duplicates: list[Item]
+    receipts: Sequence[Receipt]
+
+
+def chosen_detectors(names: Iterable[str]) -> list[Detector]:
+    """The default detectors, with `+name` added and `-name` left out. Raises CaseError on an unknown name."""
+    found = {one.name: one.plugin for one in discover("detectors") if one.plugin is not None}
+    wanted_names = {name for name, plugin in found.items() if plugin.default}
+    for name in names:
+        bare = name.lstrip("+-")
+        if bare not in found:
+            msg = f"no detector is named {bare!r}; there are {', '.join(sorted(found))}"
+            raise CaseError(msg)
+        wanted_names = wanted_names - {bare} if name.startswith("-") else wanted_names | {bare}
+    return [found[name] for name in sorted(wanted_names)]
+
+
+def write_reports(case: Case, names: Iterable[str] | None = None) -> list[Path]:
+    """Write all default reports, or those named. Raises CaseError on an unknown name."""
+    found: dict[str, Reporter] = {one.name: one.plugin for one in discover("reporters") if one.plugin is not None}
+    chosen = list(names) if names is not None else [name for name, plugin in found.items() if plugin.default]
+    unknown = [name for name in chosen if name not in found]
+    if unknown:
+        msg = f"no reporter is named {unknown[0]!r}; there are {', '.join(sorted(found))}"
+        raise CaseError(msg)
+    return [path for name in sorted(chosen) for path in found[name].write(case, case.report)]
+
+
+def report(case: Case, formats: Iterable[str] | None = None) -> list[Path]:
+    """Write a finished case's reports again and seal the case anew; returns the paths written. Raises CaseError."""
+    written = write_reports(case, formats)
+    own = {path.relative_to(case.path).as_posix() for path in case.files()}
+    evidence = {case.path / name: digest for name, digest in manifest_entries(case.path).items() if name not in own}
+    manifest = write_manifest(case.path, evidence, case.files())
+    log = CustodyLog(case.path / LOG)
+    log.append("reports written", reports=[path.name for path in written], manifest=file_sha256(manifest))
+    return written
+
+
+def _broken_plugins() -> list[str]:
+    return [
+        f"the plugin {one.name} ({one.origin}) of {room} could not be loaded: {one.error.split(':')[0]}"
+        for room in _PLUGIN_ROOMS
+        for one in discover(room)
+        if one.plugin is None
+    ]
+
+
+def _defect_rows(
+    connection: duckdb.DuckDBPyConnection,
+    asked: Asked,
+    planned: Sequence[Defect],
+    problems: Sequence[Problem],
+    failed: Sequence[str],
+) -> list[dict[str, Any]]:
+    rows = [
+        {"path": asked.path(evidence, member), "start": start, "end": end, "parser": parser, "reason": reason}
+        for evidence, member, start, end, parser, reason in connection.execute(
+            'SELECT evidence, member, start, "end", parser, reason FROM raw_defects'
+        ).fetchall()
+    ]
+    rows += [
+        {
+            "path": asked.path(one.span.evidence, one.span.member),
+            "start": one.span.start,
+            "end": one.span.end,
+            "parser": one.parser,
+            "reason": one.reason,
+        }
+        for one in planned
+    ]
+    rows += [{"path": one.path, "start": one.start, "end": one.start, "parser": "", "reason": one.reason} for one in problems]
+    rows += [{"path": "", "start": 0, "end": 0, "parser": "", "reason": reason} for reason in failed]
+    return sorted(rows, key=lambda row: (row["path"], row["start"], row["end"], row["parser"], row["reason"]))
+
+
+def _unread_items(defects: Sequence[dict[str, Any]], items: dict[str, Item]) -> int:
+    unknown = {row["path"] for row in defects if row["reason"].endswith(": not read") and not row["parser"]}
+    return sum(item.path in unknown for item in items.values())
+
+
+def _place_times(connection: duckdb.DuckDBPyConnection, place: str) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        "SELECT m.sent_at FROM message_verdicts v JOIN messages m USING (message_key) WHERE v.place = $place ORDER BY ALL",
+        {"place": place},
+    ).fetchall()
+    return [{"sent_at": at.astimezone(UTC) if at else None} for (at,) in rows]
+
+
+def _store(connection: duckdb.DuckDBPyConnection, case: Case, items: dict[str, Item]) -> None:
+    """Keep the tables that the answers came from, for notebooks and later questions."""
+    for name, query in (
+        ("links", "SELECT * FROM links ORDER BY obs"),
+        ("messages", "SELECT * FROM messages ORDER BY message_key"),
+        ("envelopes", "SELECT * FROM copies ORDER BY message_key, address"),
+        ("findings", "SELECT * FROM findings ORDER BY detector, address, message_key"),
+        ("message_verdicts", "SELECT * FROM message_verdicts ORDER BY message_key"),
+        ("statements", "SELECT * FROM statements ORDER BY ALL"),
+    ):
+        case.write_table(name, connection.sql(query).to_arrow_table())
+    frame = [{"evidence": one.id, "path": one.path, "size": one.size, "sha256": one.sha256} for one in items.values()]
+    case.write_rows("evidence", sorted(frame, key=lambda row: str(row["path"])), ("evidence", "path", "size", "sha256"))
+
+
+def _path(items: dict[str, Item], defect: Defect) -> str:
+    item = items.get(defect.span.evidence)
+    return item.path if item else defect.span.evidence
+
+
+def _nothing(roots: Sequence[Path], problems: Sequence[Problem]) -> str:
+    head = f"nothing in {', '.join(map(str, roots))} could be read as evidence"
+    listed = [f"  {one.path}: {one.reason}" for one in problems[:20]]
+    if len(problems) > 20:  # noqa: PLR2004  a screenful
+        listed.append(f"  ... and {len(problems) - 20} more")
+    advice = "Hand in provider exports, mail archives or SMTP logs; `forensics show parsers` lists the formats."
+    return "\n".join([head, *listed, advice] if listed else [f"{head}: there is no file in it", advice])

@@ -1,0 +1,261 @@
+"""Pass one: headers and envelopes of all evidence, parsed by workers into Parquet parts."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from forensics.case import write_file, write_part
+from forensics.columns import OBSERVATIONS, Encoder, defect_table, statement_table
+from forensics.evidence import Item, Member, MemberSource, Problem, head_of, members, spans
+from forensics.leaks import load_rules, redact
+from forensics.model import Defect, Fragment, Span, Statement
+from forensics.plugins import Parser, discover
+
+__all__ = ["Batch", "Receipt", "Work", "identify", "parse_batch", "parsers", "plan"]
+
+BATCH_BYTES = 32 << 20
+BATCH_ITEMS = 400
+FLUSH = 25_000  # fragments held before they are written as one row group
+FORMAT = 1  # of the parts; a change makes old ones unfit for resuming
+
+
+@lru_cache(maxsize=1)
+def parsers() -> dict[str, Parser]:
+    """Usable parsers by name."""
+    return {one.name: one.plugin for one in discover("parsers") if one.plugin is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One item, or one span of it. `parser` is "" for a container, whose members the worker identifies."""
+
+    item: Item
+    span: Span
+    parser: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one worker does in one go, and where the parts go. `key` keys the hashes of subjects."""
+
+    tables: Path
+    key: bytes = field(repr=False)
+    works: tuple[Work, ...]
+
+    @property
+    def name(self) -> str:
+        """Hash of evidence, spans, parsers' versions and key: the same work has the same name in every run."""
+        digest = hashlib.sha256(self.key)
+        for work in self.works:
+            known = [work.parser] if work.parser else sorted(parsers())
+            versions = [f"{name}:{parsers()[name].version}" for name in known]
+            digest.update(repr((FORMAT, work.item.sha256, tuple(work.span), versions)).encode())
+        return digest.hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a batch left behind: part files by table (paths below `tables/`), counts, and bytes of evidence."""
+
+    parts: dict[str, list[str]]
+    fragments: int
+    defects: int
+    parsers: list[str]
+    size: int
+
+
+def identify(head: bytes, name: str) -> tuple[str, str]:
+    """(parser's name, "") or ("", why none fits). Two parsers that both say yes are an error, never a matter of order."""
+    fits = [parser.name for parser in parsers().values() if parser.sniff(head, name)]
+    if len(fits) == 1:
+        return fits[0], ""
+    if fits:
+        return "", f"more than one parser claims this format ({', '.join(fits)}): not read, please report it"
+    return "", "no parser knows this format: not read"
+
+
+def plan(tables: Path, key: bytes, items: Sequence[Item], span_size: int) -> Iterator[Batch | Defect]:
+    """Batches for workers, in an order that depends on content only; unreadable items as defects.
+
+    Small files of one format share a batch, big ones are cut into spans, containers go alone.
+    """
+    small: dict[str, list[Work]] = {}
+    for item in sorted(items, key=lambda one: one.sha256):
+        for work in _works(item, span_size):
+            if isinstance(work, Defect):
+                yield work
+            elif not work.parser or item.size > BATCH_BYTES:
+                yield Batch(tables, key, (work,))
+            else:
+                pending = small.setdefault(work.parser, [])
+                pending.append(work)
+                if len(pending) >= BATCH_ITEMS or sum(one.item.size for one in pending) >= BATCH_BYTES:
+                    yield Batch(tables, key, tuple(small.pop(work.parser)))
+    for pending in small.values():
+        yield Batch(tables, key, tuple(pending))
+
+
+def _works(item: Item, span_size: int) -> Iterator[Work | Defect]:
+    """A plain file is identified here; anything packed is left to the worker, which must unpack it anyway."""
+    first = next(members(item), None)
+    plain = isinstance(first, Member) and first.size == item.size and not first.name
+    if not plain or not isinstance(first, Member):
+        yield Work(item, Span(item.id, "", 0, -1), "")
+        return
+    name, problem = identify(head_of(first), item.path.rpartition("/")[2])
+    if problem:
+        yield Defect(Span(item.id, "", 0, item.size), "", problem)
+        return
+    for span in spans(first, divisible=parsers()[name].divisible, size=span_size):
+        yield Work(item, span, name)
+
+
+class PartWriter:
+    """One Parquet part of fragments, streamed aside in row groups and renamed when whole: memory does not grow with it."""
+
+    def __init__(self, target: Path, key: bytes, redact_reply: Callable[[str], str]) -> None:
+        self.target = target
+        self._key, self._redact = key, redact_reply
+        self._encoder = Encoder(key, redact_reply)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._aside = target.with_name(target.name + ".new")
+        self._stream = os.fdopen(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        self._writer = pq.ParquetWriter(self._stream, OBSERVATIONS, compression="zstd", compression_level=1)
+
+    def add(self, fragment: Fragment) -> None:
+        """Take one fragment in."""
+        self._encoder.add(fragment)
+        if len(self._encoder) >= FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write_table(self._encoder.table())
+        self._encoder = Encoder(self._key, self._redact)
+
+    def close(self) -> None:
+        """Write what is left and give the part its name."""
+        self._flush()
+        self._writer.close()
+        self._stream.close()
+        self._aside.replace(self.target)
+
+
+class _Parts:
+    """The parts of one batch, by table."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.rules = load_rules()
+        self.writers: dict[str, PartWriter] = {}
+        self.defects: list[Defect] = []
+        self.statements: list[Statement] = []
+        self.fragments = 0
+
+    def add(self, parser: str, record: Fragment | Defect | Statement) -> None:
+        if isinstance(record, Defect):
+            self.defects.append(record)
+        elif isinstance(record, Statement):
+            self.statements.append(record)
+        else:
+            writer = self.writers.get(parser)
+            if writer is None:
+                target = self.batch.tables / "fragments" / f"{parser}-{self.batch.name}.parquet"
+                writer = self.writers[parser] = PartWriter(target, self.batch.key, lambda text: redact(text, self.rules))
+            writer.add(record)
+            self.fragments += 1
+
+    def close(self) -> dict[str, list[str]]:
+        """Finish every part; returns the paths below `tables/`."""
+        parts: dict[str, list[str]] = {"fragments": [], "defects": [], "statements": []}
+        for _, writer in sorted(self.writers.items()):
+            writer.close()
+            parts["fragments"].append(f"fragments/{writer.target.name}")
+        for name, table in (("defects", defect_table(self.defects)), ("statements", statement_table(self.statements))):
+            if table.num_rows:
+                target = self.batch.tables / f"raw_{name}" / f"{self.batch.name}.parquet"
+                write_part(target, table)
+                parts[name].append(f"raw_{name}/{target.name}")
+        return parts
+
+
+def parse_batch(batch: Batch) -> Receipt:
+    """Parse a batch into parts, or return the receipt of the run that already did. Runs in a worker."""
+    receipt = batch.tables / "receipts" / f"{batch.name}.json"
+    if receipt.exists():
+        with contextlib.suppress(ValueError, TypeError, OSError):  # an unreadable receipt: the work is done again
+            return Receipt(**json.loads(receipt.read_text(encoding="utf-8")))
+    parts = _Parts(batch)
+    used: set[str] = set()
+    for work in batch.works:
+        for parser, record in _records(work):
+            if parser:
+                used.add(parser)
+            parts.add(parser, record)
+    done = Receipt(parts.close(), parts.fragments, len(parts.defects), sorted(used), sum(_size(work) for work in batch.works))
+    receipt.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_file(receipt, json.dumps(_plain(done), sort_keys=True) + "\n")
+    return done
+
+
+def _plain(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "parts": receipt.parts, "fragments": receipt.fragments, "defects": receipt.defects,
+        "parsers": receipt.parsers, "size": receipt.size,
+    }  # fmt: skip
+
+
+def _size(work: Work) -> int:
+    return work.item.size if work.span.end < 0 else work.span.end - work.span.start
+
+
+def _records(work: Work) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
+    for member in members(work.item):
+        if isinstance(member, Problem):
+            inside = member.path.removeprefix(work.item.path).lstrip("/")
+            yield "", Defect(Span(work.item.id, inside, member.start, member.start), "", member.reason)
+            continue
+        name, problem = work.parser, ""
+        if not name:
+            name, problem = identify(head_of(member), member.path.rpartition("/")[2])
+        span = Span(work.item.id, member.name, work.span.start, work.span.end)
+        if problem:
+            yield "", Defect(span, "", problem)
+            continue
+        source = MemberSource(span, member)
+        yield from ((name, record) for record in _read(parsers()[name], source))
+        yield from (
+            ("", Defect(Span(span.evidence, span.member, at, at), name, why)) for at, why in dict.fromkeys(source.problems)
+        )
+
+
+def _read(parser: Parser, source: MemberSource) -> Iterable[Fragment | Defect | Statement]:
+    """A parser's records; should it raise against its promise, that is a defect of its span and not the end of the run."""
+    try:
+        yield from parser.read(source)
+    except Exception as error:  # noqa: BLE001  a foreign parser may fail in any way
+        yield Defect(source.span, parser.name, f"the parser failed ({type(error).__name__}): the rest of this span is not read")
+
+
+def parts_of(receipts: Iterable[Receipt], table: str, tables: Path) -> list[str]:
+    """Absolute paths of all parts of one table, sorted."""
+    return sorted(str(tables / part) for receipt in receipts for part in receipt.parts[table])
+
+
+def remove_strays(receipts: Sequence[Receipt], tables: Path, note: Callable[[str], object]) -> None:
+    """Delete parts that no receipt of this run names: left by other evidence, other versions, or a crash."""
+    kept = {tables / part for receipt in receipts for listed in receipt.parts.values() for part in listed}
+    for folder in ("fragments", "raw_defects", "raw_statements"):
+        for place in sorted((tables / folder).glob("*")):
+            if place not in kept:
+                place.unlink()
+                note(place.name)

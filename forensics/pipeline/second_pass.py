@@ -1,0 +1,140 @@
+"""Pass two: the content of exposed messages only, read again from the evidence and redacted before it leaves the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import duckdb
+
+from forensics.content import texts
+from forensics.evidence import Item, Member, members, read_ranges
+from forensics.leaks import load_rules, redact, scan
+from forensics.model import Leak, Limits, Span, Text, Unread
+from forensics.people import mentioned
+from forensics.pipeline.first_pass import parsers
+from forensics.plugins import Reader, discover
+
+__all__ = ["Content", "ContentBatch", "Wanted", "read_batch", "readers", "wanted"]
+
+BODY_BYTES = 256 << 20  # of one message; what is longer is read up to here and called partial
+BATCH_MESSAGES = 50
+COPIES = 5  # stored copies of one message that are read; more of the same say nothing new
+
+_WANTED = """
+SELECT l.message_key, o.evidence, o.member, o.start, o."end", o.source, o.kind, o.has_body, m.sent_at
+FROM message_verdicts v JOIN links l USING (message_key) JOIN observed o USING (obs) JOIN messages m USING (message_key)
+WHERE v.place IN ({places}) AND o.kind NOT LIKE 'webhook:%' AND o.source IN ({sources})
+QUALIFY row_number() OVER (PARTITION BY l.message_key, o.source, o.has_body ORDER BY o.size DESC, o.obs) <= {copies}
+ORDER BY o.evidence, o.member, o.start
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A record whose content is to be read for a message."""
+
+    message_key: str
+    span: Span
+    source: str
+    kind: str
+    has_body: bool
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentBatch:
+    """Records of one item, sorted by member and place, so that a packed member is unpacked once."""
+
+    item: Item
+    wanted: tuple[Wanted, ...]
+    key: bytes = field(repr=False)
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What pass two keeps of one record: nothing of the text but redacted subject, leaks, addresses and names."""
+
+    message_key: str
+    has_body: bool
+    subject: str
+    leaks: tuple[Leak, ...]
+    unread: tuple[Unread, ...]
+    mentions: frozenset[str]
+    attachments: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def readers() -> tuple[Reader, ...]:
+    """Usable content readers, by name."""
+    return tuple(one.plugin for one in discover("content") if one.plugin is not None)
+
+
+def wanted(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> list[Wanted]:
+    """The records to read for messages whose verdict lies in `places`, in order of evidence."""
+    able = [name for name, parser in parsers().items() if parser.body is not None]
+    if not able or not places:
+        return []
+    quoted = [", ".join(f"'{one}'" for one in names) for names in (places, able)]
+    rows = connection.execute(_WANTED.format(places=quoted[0], sources=quoted[1], copies=COPIES)).fetchall()
+    return [
+        Wanted(key, Span(evidence, member, start, end), source, kind, has_body, at and at.astimezone(UTC))
+        for key, evidence, member, start, end, source, kind, has_body, at in rows
+    ]
+
+
+def batches(found: Sequence[Wanted], items: dict[str, Item], key: bytes, limits: Limits) -> Iterator[ContentBatch]:
+    """Work for the executor: up to fifty records of one item each, in order."""
+    pending: list[Wanted] = []
+    for one in found:
+        if pending and (pending[0].span.evidence != one.span.evidence or len(pending) >= BATCH_MESSAGES):
+            yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits)
+            pending = []
+        pending.append(one)
+    if pending:
+        yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits)
+
+
+def read_batch(batch: ContentBatch) -> list[Content]:
+    """Read, decode and scan the records of a batch. Runs in a worker; never raises on any content."""
+    streams = {one.name: one for one in members(batch.item) if isinstance(one, Member)}
+    contents = []
+    for name in dict.fromkeys(one.span.member for one in batch.wanted):
+        here = [one for one in batch.wanted if one.span.member == name]
+        if name not in streams:
+            contents += [_lost(one, "the evidence can no longer be opened") for one in here]
+            continue
+        ranges = [(one.span.start, one.span.end) for one in here]
+        for one, (_, raw) in zip(here, read_ranges(streams[name], ranges, limit=BODY_BYTES), strict=True):
+            contents.append(_read(one, raw, batch))
+    return contents
+
+
+def _lost(one: Wanted, reason: str) -> Content:
+    return Content(one.message_key, one.has_body, "", (), (Unread("message", reason),), frozenset(), ())
+
+
+def _read(one: Wanted, raw: bytes, batch: ContentBatch) -> Content:
+    read_body = parsers()[one.source].body
+    if read_body is None:
+        return _lost(one, f"the parser {one.source} finds no content")
+    try:
+        body = read_body(raw, one.kind)
+        found = list(texts(body, readers(), batch.limits))
+        rules = load_rules()
+        shown = [text for text in found if isinstance(text, Text)]
+        scanned = scan(shown, rules, batch.key, one.sent_at)
+        subject = redact(body.subject, rules)
+    except Exception as error:  # noqa: BLE001  hostile content must cost its own message at most; the class name tells no secret
+        return _lost(one, f"reading failed ({type(error).__name__})")
+    unread = [text for text in found if isinstance(text, Unread)] + list(scanned.unread)
+    if 0 <= BODY_BYTES < one.span.end - one.span.start:
+        unread.append(Unread("message", f"only the first {BODY_BYTES >> 20} MiB were read"))
+    names = {part.removeprefix("attachment:") for part in (item.part for item in found) if part.startswith("attachment:")}
+    return Content(
+        one.message_key, one.has_body, subject, tuple(scanned.leaks), tuple(unread), mentioned(shown),
+        tuple(sorted(redact(name, rules) for name in names)),
+    )  # fmt: skip

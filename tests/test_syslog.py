@@ -1,0 +1,247 @@
+"""Lines and their envelopes: any cut, any block, any form, hostile bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensics import syslog
+from forensics.dates import FileClock, infer_clock
+from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Role, Route, Span
+from forensics.syslog import Cut, Envelope, envelope
+
+
+def blocks(data: bytes, start: int, size: int) -> Iterator[bytes]:
+    begin = max(start - 1, 0)
+    for at in range(begin, len(data), size):
+        yield data[at : at + size]
+
+
+def whole(data: bytes, limit: int = 1 << 20) -> list[tuple[int, bytes | int]]:
+    return plain(syslog.lines([data], 0, -1, limit))
+
+
+def plain(found: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes | int]]:
+    return [(at, line.length if isinstance(line, Cut) else line) for at, line in found]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"\n", [(0, b"")]),
+        (b"a\nb\n", [(0, b"a"), (2, b"b")]),
+        (b"a\nb", [(0, b"a"), (2, b"b")]),
+        (b"a\r\nb\r\n", [(0, b"a"), (3, b"b")]),
+        (b"a\rb\n", [(0, b"a\rb")]),
+        (b"a\r\r\n", [(0, b"a\r")]),
+        (b"\0\0a\nb\n", [(2, b"a"), (4, b"b")]),
+        (b"a\0b\n", [(0, b"a\0b")]),
+        (b"a\n\0\0\0", [(0, b"a"), (5, b"")]),
+        (b"12345678\nb\n", [(0, b"12345678"), (9, b"b")]),
+        (b"123456789\nb\n", [(0, 9), (10, b"b")]),
+        (b"1234567890123456789012345\nb", [(0, 25), (26, b"b")]),
+        (b"\0\0\0\0\0\0\0\0\0\0\0\0abc\n", [(12, b"abc")]),  # a hole longer than the limit hides no line
+        (b"\xef\xbb\xbfa\n", [(0, b"\xef\xbb\xbfa")]),
+    ],
+)
+def test_lines_end_where_they_end(data: bytes, expected: list[tuple[int, bytes | int]]) -> None:
+    assert whole(data, 8) == expected
+    for size in range(1, 12):
+        assert plain(syslog.lines(blocks(data, 0, size), 0, -1, 8)) == expected
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(
+    st.lists(st.sampled_from([b"\n", b"\r\n", b"\0", b"ab", b"0123456789", b"\r", b"\n\n"]), max_size=25).map(b"".join),
+    st.integers(1, 30),
+    st.integers(1, 30),
+)
+def test_any_cut_gives_each_line_once(data: bytes, cut: int, size: int) -> None:
+    parts = [
+        one
+        for start in range(0, max(len(data), 1), cut)
+        for one in plain(syslog.lines(blocks(data, start, size), start, min(start + cut, len(data)), 8))
+    ]
+    assert parts == whole(data, 8)
+    assert len(parts) == data.count(b"\n") + bool(data and not data.endswith(b"\n"))
+
+
+def test_a_long_line_is_not_held_in_memory() -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(4000):
+            yield b"x" * 65536
+        yield b"\nnext\n"
+
+    assert plain(syslog.lines(endless(), 0, -1)) == [(0, 4000 * 65536), (4000 * 65536 + 1, b"next")]
+
+
+TEXT = b"5464E12D687: removed"
+SEPTEMBER = Envelope("--09-07T10:00:02", "mx1", "postfix/qmgr", "42", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"Sep 07 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"Sep 7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"<22>Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"\xef\xbb\xbfSep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"Sep  7 10:00:02 <mail.info> mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"Sep  7 10:00:02 mx1 postfix/qmgr[42]: [ID 100200 mail.notice] " + TEXT, SEPTEMBER),
+        (b"postfix-1  | Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"\x1b[36mpostfix-1  |\x1b[0m Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"Sep  7 10:00:02 mx1 postfix/qmgr: " + TEXT, SEPTEMBER._replace(pid="")),
+        (b"Sep  7 10:00:02 postfix/qmgr[42]: " + TEXT, SEPTEMBER._replace(host="")),
+        (b"Sep  7 10:00:02 2001:db8::1 postfix/qmgr[42]: " + TEXT, SEPTEMBER._replace(host="2001:db8::1")),
+        (b"Sep  7 2025 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER._replace(stamp="2025-09-07T10:00:02")),
+        (b"2025 Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER._replace(stamp="2025-09-07T10:00:02")),
+        (b"Sep  7 10:00:02 2025 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER._replace(stamp="2025-09-07T10:00:02")),
+        (
+            b"2025-09-17T16:03:12.345900+02:00 mx1 postfix/qmgr[42]: " + TEXT,
+            SEPTEMBER._replace(stamp="2025-09-17T16:03:12.345900+02:00"),
+        ),
+        (b"2025-09-17T16:03:12 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER._replace(stamp="2025-09-17T16:03:12")),
+        (
+            b"2025-09-17 16:03:12.123456789 mx1 postfix/qmgr[42]: " + TEXT,
+            SEPTEMBER._replace(stamp="2025-09-17T16:03:12.123456"),
+        ),
+        (
+            b"<22>1 2025-09-17T14:03:12.345Z mx1 postfix/qmgr 42 - - " + TEXT,
+            SEPTEMBER._replace(stamp="2025-09-17T14:03:12.345Z"),
+        ),
+        (
+            b'<22>1 2025-09-17T14:03:12.345Z mx1 postfix/qmgr 42 ID7 [x@1 a="]\\"b"][y c="d"] \xef\xbb\xbf' + TEXT,
+            SEPTEMBER._replace(stamp="2025-09-17T14:03:12.345Z"),
+        ),
+        (b"<22>1 - - postfix/qmgr - - - " + TEXT, Envelope("", "", "postfix/qmgr", "", TEXT)),
+        (
+            b'{"__REALTIME_TIMESTAMP":"1758117792345678","SYSLOG_IDENTIFIER":"postfix/qmgr","_PID":"42","_HOSTNAME":"mx1","MESSAGE":"%s"}'
+            % TEXT,
+            SEPTEMBER._replace(stamp="2025-09-17T14:03:12.345678Z"),
+        ),
+        (
+            b'{"SYSLOG_IDENTIFIER":"postfix/qmgr","MESSAGE":[53,255]}',
+            Envelope("", "", "postfix/qmgr", "", b"5\xff"),
+        ),
+        (
+            b'{"SYSLOG_IDENTIFIER":"postfix/qmgr","MESSAGE":["one","two"]}',
+            Envelope("", "", "postfix/qmgr", "", b"one"),
+        ),
+        (b'{"SYSLOG_IDENTIFIER":"postfix/qmgr","MESSAGE":null}', Envelope("", "", "postfix/qmgr", "", b"")),
+        (b'{"SYSLOG_IDENTIFIER":["a","b"],"MESSAGE":"x"}', None),
+        (b'{"log":"{\\"log\\":1}","time":"2025-09-07T08:00:02Z"}', None),
+        (
+            b'{"log":"Sep 07 10:00:02 mx1 postfix/qmgr[42]: 5464E12D687: removed\\n","time":"2025-09-07T08:00:02.123456789Z"}',
+            SEPTEMBER._replace(stamp="2025-09-07T08:00:02.123456Z"),
+        ),
+        (b"Sep  7 10:00:02 mx1 last message repeated 3 times", None),
+        (b"Foo  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, None),
+        (b"Sep  7 10:70:02 mx1 postfix/qmgr[42]: " + TEXT, None),
+        (b"Sep  7 10:00:02 mx1 postfix/qm", None),
+        (b"> Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, None),
+        (b"From ann@acme.example Wed Sep 17 16:03:12 2025", None),
+        (b"", None),
+        (b"{" * 100_000, None),
+        (b"[" * 10, None),
+    ],
+)
+def test_envelopes(line: bytes, expected: Envelope | None) -> None:
+    assert envelope(line) == expected
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(st.binary(max_size=80), st.sampled_from([b"", b"Sep  7 10:00:02 ", b"<22>1 ", b'{"log":', b'{"MESSAGE":', b"\0", b"a | "]))
+def test_no_bytes_raise(tail: bytes, head: bytes) -> None:
+    envelope(head + tail)
+    syslog.stamp(head + tail)
+    syslog.address_end(head + tail, 0, (b",",), may_end=True)
+    assert syslog.lost_messages("rsyslogd", head + tail) == 0
+
+
+def test_stamps_are_what_a_file_clock_reads() -> None:
+    at = FileClock().resolve(syslog.stamp(b"2025-09-17T16:03:12.345900+02:00"))
+    assert at is not None
+    assert at.slack == 0
+    clock = infer_clock([(syslog.stamp(b"Sep 17 16:03:12"), at.at)] * 3)
+    again = clock.resolve(syslog.stamp(b"Sep  7 10:00:02"))
+    assert again is not None
+    assert again.at.isoformat() == "2025-09-07T08:00:02+00:00"
+
+
+@pytest.mark.parametrize(
+    ("program", "payload", "expected"),
+    [
+        ("rsyslogd", b"imjournal: 52011 messages lost due to rate-limit", 52011),
+        ("rsyslogd-2177", b"imuxsock lost 512 messages from pid 42 due to rate-limiting", 512),
+        ("systemd-journald", b"Suppressed 812 messages from system.slice/system-postfix.slice", 812),
+        ("systemd-journald", b"Suppressed 812 messages from postfix.service", 812),
+        ("systemd-journald", b"Suppressed 812 messages from nginx.service", 0),
+        ("systemd-journald", b"System Journal is 8.0M, max 512.0M", 0),
+        ("postfix/smtp", b"imjournal: 52011 messages lost due to rate-limit", 0),  # a remote host may say anything
+    ],
+)
+def test_only_the_logger_says_what_it_lost(program: str, payload: bytes, expected: int) -> None:
+    assert syslog.lost_messages(program, payload) == expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b"message repeated 2 times: [ a: [b]]", b"a: [b]"),
+        (b"message repeated 2 times: [a]", b"a"),
+        (b"a message repeated 2 times: [ x]", None),
+        (b"last message repeated 3 times", None),
+    ],
+)
+def test_repeated(payload: bytes, expected: bytes | None) -> None:
+    assert syslog.repeated(payload) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "end"),
+    [
+        (b"a@b>, relay=x", 3),
+        (b"a>, b@c>, relay=x", 7),
+        (b'"a>, relay=b"@c>, relay=x', 15),
+        (b'"a\\"b>, relay=b"@c>, relay=x', 18),
+        (b'"a>, relay=x', 2),  # an open quote is an ordinary character
+        (b"a@b>", -1),
+        (b"a@b", -1),
+    ],
+)
+def test_an_address_ends_before_its_follower(line: bytes, end: int) -> None:
+    assert syslog.address_end(line, 0, (b", relay=",)) == end
+
+
+def piece(outcomes: str, file: str = "f") -> Fragment:
+    """Recipients of one message: d delivered, b bounced, t deferred, a deferred after DATA."""
+    kinds = {"d": Outcome.DELIVERED, "b": Outcome.BOUNCED, "t": Outcome.DEFERRED, "a": Outcome.DEFERRED}
+    found = tuple(
+        Recipient(
+            "x@y.example", Role.ENVELOPE, kinds[one], reply="(in reply to end of DATA command)" if one == "a" else "", start=at
+        )
+        for at, one in enumerate(outcomes)
+    )
+    return Fragment("k", Observation(Span(file, "", 0, 9), "s", "queue", Route.SMTP, Direction.UNKNOWN, recipients=found))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "start"),
+    [("tb", 1), ("td", 1), ("db", 0), ("dd", 0), ("bt", 1), ("ab", 0), ("aat", 1), ("abd", 2), ("tbtb", 3)],
+)
+def test_which_record_decides(outcomes: str, start: int) -> None:
+    one = syslog.joined([piece(outcomes)], lambda _: FileClock())
+    assert [recipient.start for recipient in one.recipients] == [start]
+
+
+def test_a_record_of_another_file_has_no_place_but_a_word() -> None:
+    one = syslog.joined([piece("t", "old"), piece("d", "new")], lambda _: FileClock())
+    assert one.span.evidence == "new"
+    assert [(recipient.outcome, recipient.start) for recipient in one.recipients] == [(Outcome.DELIVERED, 0)]
