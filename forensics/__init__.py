@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from forensics.case import Case
     from forensics.incident import Incident
     from forensics.model import Limits, Window
-    from forensics.pipeline.api import plugins, verify
+    from forensics.pipeline.api import installed, verify
     from forensics.pipeline.audit import Options, audit, report
     from forensics.policy import Policy
 
-__all__ = ["Case", "Incident", "Limits", "Options", "Policy", "Window", "audit", "open_case", "plugins", "report", "verify"]
+__all__ = ["Case", "Incident", "Limits", "Options", "Policy", "Window", "audit", "open_case", "installed", "report", "verify"]
 
 # Loaded on first use: a worker process needs none of it, and `--help` should not wait for pandas.
 _HOMES = {
@@ -26,7 +26,7 @@ _HOMES = {
     "Policy": "forensics.policy",
     "Window": "forensics.model",
     "audit": "forensics.pipeline.audit",
-    "plugins": "forensics.pipeline.api",
+    "installed": "forensics.pipeline.api",
     "report": "forensics.pipeline.audit",
     "verify": "forensics.pipeline.api",
 }

@@ -63,8 +63,15 @@ def ascii_domain(text: str) -> str:
     Labels that no IDNA rule accepts (an emoji, a wrong mix of scripts) become plain Punycode, so that both ways of
     writing them compare equal; what is no domain at all is lower-cased and kept, because a log may hold anything.
     """
-    text = text.strip().rstrip(".").lower()
-    return text if text.isascii() or len(text) > _NAME_LIMIT else _a_labels(text)
+    text = _end(text.strip()).lower()
+    return text if text.isascii() or len(text) > _NAME_LIMIT else _end(_a_labels(text))
+
+
+def _end(text: str) -> str:
+    end = len(text)
+    while end and (text[end - 1] == "." or text[end - 1].isspace()):
+        end -= 1
+    return text[:end]
 
 
 @lru_cache(maxsize=16_384)

@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 _CASE_FILE = "case.toml"
 _KEY_FILE = "case.key"
 _KEY_BYTES = 32
+_SPILL = ".spill"  # where DuckDB puts what does not fit into memory, for as long as it needs it
 
 _MESSAGE = (
     "message_key", "sent_at", "in_window", "verdict", "proof", "sender", "to", "cc", "unexpected_recipients", "subject",
@@ -53,6 +54,12 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+# columns that count, everywhere: numbers also in a table without rows. `credentials` of a message may be unknown, so there it is text.
+_COUNTS = frozenset({
+    "rank", "messages", "delivered", "bounced", "blind", "senders", "start", "end", "records", "timestamp", "people.credentials",
+})  # fmt: skip
+
+
 class CaseError(Exception):
     """A case folder that cannot be used; the message says why and what to do."""
 
@@ -69,11 +76,16 @@ class Case:
     def create(cls, path: Path, *, key_file: Path | None = None) -> Case:
         """A new case, or the one that lies there, to be resumed. Raises CaseError if something else lies there."""
         case = cls(path)
-        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / _KEY_FILE).exists())):
+        if path.is_symlink() or path.exists():
+            usable = path.is_dir() and (not any(path.iterdir()) or (path / _KEY_FILE).exists())
+        else:
+            usable = True
+        if not usable:
             msg = f"{path} exists and is no case folder: name another one with --out, or empty it"
             raise CaseError(msg)
         for folder in (path, case.tables, case.report):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)  # one that was there already may be open to others
         case._settle_key(key_file)
         return case
 
@@ -90,8 +102,8 @@ class Case:
         target = self.path / _KEY_FILE
         if key_file is not None:
             try:
-                text = key_file.read_text(encoding="ascii").strip()
-                valid = len(bytes.fromhex(text)) == _KEY_BYTES
+                text = bytes.fromhex(key_file.read_text(encoding="ascii").strip()).hex()
+                valid = len(text) == 2 * _KEY_BYTES
             except (OSError, ValueError):
                 valid = False
             if not valid:
@@ -114,7 +126,12 @@ class Case:
     def files(self) -> list[Path]:
         """Every file of the case that a manifest lists: all but key, custody log, manifest and signature."""
         left_out = {_KEY_FILE, "custody.jsonl", "manifest-sha256.txt"}
-        return sorted(p for p in self.path.rglob("*") if p.is_file() and p.relative_to(self.path).as_posix() not in left_out)
+        found = ((p, p.relative_to(self.path)) for p in self.path.rglob("*"))
+        return sorted(
+            place
+            for place, shown in found
+            if (place.is_symlink() or not place.is_dir()) and shown.as_posix() not in left_out and shown.parts[0] != _SPILL
+        )
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """DuckDB, in memory, with one view for each table of the case."""
@@ -160,7 +177,7 @@ class Case:
             if set(row) != set(columns):
                 msg = f"{name}: a row has columns {sorted(row)}, not {sorted(columns)}"
                 raise ValueError(msg)
-        arrays = [_column([row[column] for row in listed]) for column in columns]
+        arrays = [_column(f"{name}.{column}", [row[column] for row in listed]) for column in columns]
         self.write_table(name, pa.table(dict(zip(columns, arrays, strict=True))))
 
     def write_metadata(self, text: str) -> None:
@@ -171,13 +188,20 @@ class Case:
         return f"Case({str(self.path)!r})"
 
 
-def _column(values: list[Any]) -> pa.Array:
-    """Numbers as numbers; a column with any text in it as text, None as ""."""
-    if values and all(isinstance(value, int) for value in values):
+def _column(name: str, values: list[Any]) -> pa.Array:
+    """Counts as whole numbers, also without rows; other numbers as numbers; with any text in it a column is text, None is ""."""
+    counts = bool(_COUNTS & {name, name.rpartition(".")[2]})
+    if all(type(value) is int for value in values) and (values or counts):
         return pa.array(values, pa.int64())
-    if values and all(isinstance(value, float) for value in values):
+    if values and all(type(value) is float for value in values):
         return pa.array(values, pa.float64())
-    return pa.array(["" if value is None else str(value) for value in values], pa.string())
+    return pa.array([_text(value) for value in values], pa.string())
+
+
+def _text(value: object) -> str:
+    """A value as text that UTF-8 can hold."""
+    text = "" if value is None else str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def engine(folder: Path, *, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
@@ -188,8 +212,11 @@ def engine(folder: Path, *, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
     connection.execute(f"SET memory_limit = '{memory}'")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET temp_directory = $folder", {"folder": str(folder / ".spill")})
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [
+        (True,)
+    ]:  # on in notebooks; needs ipywidgets to be set at all
+        connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET temp_directory = $folder", {"folder": str(folder / _SPILL)})
     return connection
 
 
@@ -202,7 +229,9 @@ def view(connection: duckdb.DuckDBPyConnection, name: str, parts: list[str]) -> 
 def write_file(target: Path, text: str) -> None:
     """Write a text file of the case, mode 0600, whole or not at all."""
     aside = target.with_name(target.name + ".new")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="") as stream:
+    with os.fdopen(
+        os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", errors="replace", newline=""
+    ) as stream:
         stream.write(text)
     aside.replace(target)
 

@@ -92,8 +92,15 @@ def _watching(*, quiet: bool) -> Iterator[Bars | Quiet]:
         bars._finish()  # noqa: SLF001  the last step has no successor to close it
 
 
+def _harmless(text: str) -> str:
+    """Text that may hold names from evidence, for a terminal or pipe: no control or bidi character but line breaks, valid UTF-8."""
+    from forensics.reporters.terminal import plain  # noqa: PLC0415  --help must not wait for pandas
+
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
 def _stop(message: str, code: int) -> NoReturn:
-    talk.print(Text(message, style="bold red"))
+    talk.print(Text(_harmless(message), style="bold red"), soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -101,17 +108,22 @@ def _stop(message: str, code: int) -> NoReturn:
 def _errors() -> Iterator[None]:
     """What the API raises, as a message and an exit code."""
     from forensics.case import CaseError  # noqa: PLC0415  --help must not wait for pandas
+    from forensics.custody import CustodyError  # noqa: PLC0415
     from forensics.incident import IncidentError  # noqa: PLC0415
     from forensics.pipeline.audit import NoEvidenceError  # noqa: PLC0415
 
     try:
         yield
-    except (CaseError, IncidentError) as error:
+    except (CaseError, CustodyError, IncidentError) as error:
         _stop(str(error), EXIT_USAGE)
     except NoEvidenceError as error:
         _stop(str(error), EXIT_NOTHING)
     except OSError as error:
-        _stop(f"{error.filename or ''}: {error.strerror or type(error).__name__}", EXIT_ERROR)
+        place = f"{error.filename}: " if error.filename else ""
+        _stop(f"{place}{error.strerror or type(error).__name__}", EXIT_ERROR)
+    except KeyboardInterrupt:
+        talk.print("Interrupted. What was read is kept: run the same command again to go on.", style="yellow")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _zone(text: str | None) -> timezone | None:
@@ -193,7 +205,7 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
         case = forensics.audit(*evidence, out=out, incident=incident, policy=rules, options=options, watcher=watcher)
     summary = case.summary
     if as_json:
-        sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(summary, indent=2) + "\n")  # ASCII: any locale can print it
     elif not quiet:
         from forensics.reporters.terminal import screen  # noqa: PLC0415
 
@@ -219,7 +231,7 @@ def report(
     with _errors():
         names = [name.strip() for name in formats.split(",") if name.strip()] if formats else None
         for path in forensics.report(forensics.Case.open(case), names):
-            sys.stdout.write(f"{path}\n")
+            sys.stdout.write(f"{_harmless(str(path))}\n")
 
 
 @app.command(epilog="Example: [bold]forensics verify case[/bold]")
@@ -228,7 +240,7 @@ def verify(case: Annotated[Path, typer.Argument(help="A finished case folder.")]
     with _errors(), talk.status("Hashing ..."):
         problems = forensics.verify(forensics.Case.open(case))
     for problem in problems:
-        sys.stdout.write(f"{problem}\n")
+        sys.stdout.write(_harmless(problem.replace("\n", " ")) + "\n")
     if problems:
         _stop(f"{len(problems)} difference(s): the case does not hold as it was written", EXIT_BROKEN)
     talk.print("Evidence, tables, reports and custody log are as the audit left them.", style="green")
@@ -259,7 +271,7 @@ def _shown(what: str) -> Iterator[tuple[str, ...]]:
         yield ("rule", "kind", "service", "severity", "confidence")
         for rule in load_rules().rules:
             yield rule.id, rule.kind, rule.service, rule.severity, rule.confidence
-    elif what in (rooms := forensics.plugins()):
+    elif what in (rooms := forensics.installed()):
         yield ("name", "version", "origin", "what it does")
         for found in rooms[what]:
             words = getattr(found.plugin, "title", "") or getattr(found.plugin, "question", "")

@@ -23,6 +23,7 @@ _RECIPIENT = pa.struct([
     ("start", pa.int64()), ("end", pa.int64()),
 ])  # fmt: skip
 _FACT = pa.struct([("name", pa.string()), ("value", pa.string())])
+_PLACES = ("evidence", "member", "start", "end")
 _PLACE = [("evidence", pa.string()), ("member", pa.string()), ("start", pa.int64()), ("end", pa.int64())]
 
 # what one source says of one message; in fragment parts also the key and whether the piece begins and ends it
@@ -44,6 +45,7 @@ STATEMENTS = pa.schema([
 
 _LIST_FIELDS = {"ids", "readings", "recipients", "attachments", "facts"}
 _SCALARS = [field.name for field in OBSERVATIONS if field.name not in _LIST_FIELDS]
+_SLACK = 1 << 30  # seconds; more says nothing
 _PREFIX = re.compile(r"^(?:(?:re|fwd?|aw|wg|sv|vs|antw|tr|rv)(?:\[\d{1,3}\])?\s*:\s*)+", re.IGNORECASE)
 
 
@@ -65,6 +67,15 @@ def _shown(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def _size(number: int, bits: int = 63) -> int:
+    """A number that evidence states, -1 (unknown) where no column can hold it: hostile or cut digits."""
+    return number if -1 <= number < 1 << bits else -1
+
+
+def _place(span: Span) -> tuple[str, str, int, int]:
+    return span.evidence, _shown(span.member), span.start, span.end
+
+
 class Encoder:
     """Gathers fragments into one Arrow table. Subjects are hashed and remote replies redacted before they enter it."""
 
@@ -82,22 +93,22 @@ class Encoder:
         """Take one fragment in."""
         seen = fragment.observation
         self._rows.append((
-            _shown(fragment.key), fragment.opens, fragment.closes, *seen.span,
-            seen.source, seen.kind, seen.route.value, seen.direction.value, _shown(seen.server), _shown(seen.stream),
+            _shown(fragment.key), fragment.opens, fragment.closes, *_place(seen.span),
+            seen.source, _shown(seen.kind), seen.route.value, seen.direction.value, _shown(seen.server), _shown(seen.stream),
             _shown(seen.message_id), _shown(seen.sender), _shown(seen.envelope_sender),
-            subject_hash(seen.subject, self._key) if seen.subject else seen.subject_hash, seen.size, seen.stamp,
-            seen.header_known, seen.declared, seen.has_body,
+            subject_hash(seen.subject, self._key) if seen.subject else seen.subject_hash, _size(seen.size), _shown(seen.stamp),
+            seen.header_known, _size(seen.declared, 31), seen.has_body,
         ))  # fmt: skip
         lists = self._lists
         lists["ids"].extend(map(_shown, seen.ids))
         lists["attachments"].extend(map(_shown, seen.attachments))
-        lists["readings"].extend(seen.readings)
+        lists["readings"].extend((_shown(one.clock), one.at, min(one.slack, _SLACK)) for one in seen.readings)
         lists["facts"].extend((_shown(name), _shown(value)) for name, value in seen.facts)
         redact = self._redact
         lists["recipients"].extend(
             (
                 _shown(one.address), one.role.value, one.outcome.value, _shown(one.written), _shown(one.original),
-                redact(_shown(one.reply)) if one.reply else "", one.at, one.stamp, one.start, one.end,
+                _shown(redact(_shown(one.reply))) if one.reply else "", one.at, _shown(one.stamp), one.start, one.end,
             )
             for one in seen.recipients
         )  # fmt: skip
@@ -151,7 +162,10 @@ def decode(batch: pa.RecordBatch) -> Iterator[Fragment]:
 
 def defect_table(defects: Sequence[Defect]) -> pa.Table:
     """Defects as a table, in order."""
-    rows = [{**one.span._asdict(), "parser": one.parser, "reason": _shown(one.reason)} for one in defects]
+    rows = [
+        {**dict(zip(_PLACES, _place(one.span), strict=True)), "parser": one.parser, "reason": _shown(one.reason)}
+        for one in defects
+    ]
     return pa.Table.from_pylist(rows, schema=DEFECTS)
 
 
@@ -159,8 +173,8 @@ def statement_table(statements: Sequence[Statement]) -> pa.Table:
     """Statements as a table, in order."""
     rows = [
         {
-            **one.span._asdict(), "source": one.source, "kind": one.kind, "scope": _shown(one.scope), "route": one.route.value,
-            "value": one.value, "rows": one.rows, "utc": one.at, "stamp": one.stamp, "address": _shown(one.address),
+            **dict(zip(_PLACES, _place(one.span), strict=True)), "source": one.source, "kind": one.kind, "scope": _shown(one.scope), "route": one.route.value,
+            "value": _size(one.value), "rows": _size(one.rows), "utc": one.at, "stamp": _shown(one.stamp), "address": _shown(one.address),
             "note": _shown(one.note),
         }
         for one in statements

@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from forensics.dates import zulu
+from forensics.dates import readable, zulu
 from forensics.incident import Incident
 from forensics.policy import Policy
 
-__all__ = ["Conclusion", "Stretch", "conclude", "survey"]
+__all__ = ["Conclusion", "Seen", "Stretch", "conclude", "last_record", "survey"]
 
 # A silence counts as a gap if it is twice as long as this source's usual long pauses, at least and at most:
 _SHORTEST, _LONGEST = timedelta(hours=6), timedelta(hours=72)
@@ -154,7 +154,7 @@ def _stretches(scope: Scope, bounded: tuple[datetime | None, datetime | None]) -
         return
     inside = scope.times[bisect_left(scope.times, start) : bisect_right(scope.times, end)]
     if not inside:
-        note = f"records exist from {zulu(scope.times[0])} to {zulu(scope.times[-1])} only, none of them in the window"
+        note = f"records exist from {readable(scope.times[0])} to {readable(scope.times[-1])} only, none of them in the window"
         yield Stretch(scope.source, scope.scope, scope.route, scope.shows, start, end, 0, "gap", note)
         return
     # a record just outside the window shows that the source was running across its edge
@@ -230,33 +230,48 @@ class Conclusion:
     coverage_text: str
 
 
-def conclude(stretches: Sequence[Stretch], exposed: Sequence[datetime | None], possible: int, traces: int) -> Conclusion:
-    """The conclusion from coverage, the times of exposed messages, and what hints at a compromise without recipients.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the verdicts left, for the conclusion. Times in UTC, None is unknown."""
 
-    `traces` counts suppressions of an indicator; `possible` the messages kept apart.
-    """
+    confirmed: Sequence[datetime | None] = ()  # when each confirmed exposed message was sent
+    probable: Sequence[datetime | None] = ()
+    possible: int = 0
+    traces: int = 0  # suppressions that show a sending to an indicator
+    last_record: datetime | None = None  # of any source that can name recipients
+    excuses: int = 0  # entries of the policy that name expected recipients
+
+
+def conclude(stretches: Sequence[Stretch], seen: Seen) -> Conclusion:
+    """The conclusion from coverage and verdicts."""
     answering = [one for one in stretches if one.answers or one.status == "unknown"]
     full = bool(answering) and all(one.status == "covered" for one in answering)
     coverage = _coverage_text(answering, full=full)
-    if exposed:
-        ongoing, ongoing_text = _ongoing(exposed, answering)
-        count = len(exposed)
-        text = f"{count} message{'s were' if count != 1 else ' was'} copied to somebody who should not have received {'them' if count != 1 else 'it'}."
-        if not full:
-            text += " There may be more: the evidence does not account for all of the window."
-        return Conclusion("exposure_shown", text, ongoing, ongoing_text, coverage)
-    if traces or (possible and not any(one.answers and one.records for one in stretches)):
-        text = (
-            "Mail was sent the compromised way, but no record in the evidence names who received it: the extent cannot be told."
-        )
+    if seen.confirmed or seen.probable:
+        ongoing, ongoing_text = _ongoing([*seen.confirmed, *seen.probable], seen.last_record)
+        return Conclusion("exposure_shown", _exposure_text(seen, full=full), ongoing, ongoing_text, coverage)
+    if seen.traces or (seen.possible and not any(one.answers and one.records for one in stretches)):
+        text = "Mail was sent the compromised way, but no record in the evidence names who received it: the extent cannot be told."
         return Conclusion("compromised_extent_unknown", text, "unknown", "Whether it goes on cannot be told.", coverage)
     if full:
-        text = "No message to an unexpected recipient was seen, and the records account for all of the window."
-        return Conclusion("none_seen_covered", text, "no", "No unexpected copy was seen.", coverage)
-    text = (
-        "No message to an unexpected recipient was seen, but the records do not account for all of the window: it cannot be told."
-    )
+        text = "No message to a collecting address was seen, and the records account for all of the window."
+        return Conclusion("none_seen_covered", text, "no", "No such copy was seen.", coverage)
+    text = "No message to a collecting address was seen, but the records do not account for all of the window: it cannot be told."
     return Conclusion("cannot_tell", text, "unknown", "Whether mail is being copied cannot be told.", coverage)
+
+
+def _exposure_text(seen: Seen, *, full: bool) -> str:
+    confirmed, probable = len(seen.confirmed), len(seen.probable)
+    total = confirmed + probable
+    mails = f"{total:,} message{'s' * (total != 1)}"
+    if not confirmed:
+        text = f"{mails} probably went to a collecting address: the pattern says so, no indicator of an incident was met."
+        if not seen.excuses:
+            text += " No policy names the blind recipients that are expected (archive, CRM): these look alike, so check the recipients first."
+    else:
+        parts = f"{confirmed:,} confirmed" + (f", {probable:,} probable" if probable else "")
+        text = f"{mails} went to somebody who should not have received {'it' if total == 1 else 'them'} ({parts})."
+    return text if full else f"{text} There may be more: the evidence does not account for all of the window."
 
 
 def _coverage_text(answering: Sequence[Stretch], *, full: bool) -> str:
@@ -264,26 +279,30 @@ def _coverage_text(answering: Sequence[Stretch], *, full: bool) -> str:
         return "No record in the evidence can say who received a copy."
     if full:
         return "Records that name recipients account for all of the window."
-    counts = {word: sum(one.status == word for one in answering) for word in ("gap", "partial", "expired", "unknown")}
-    words = {
-        "gap": "gap",
-        "partial": "part without proof of completeness",
-        "expired": "part past retention",
-        "unknown": "server without any record",
-    }
-    listed = ", ".join(f"{count} {words[word]}{'s' * (count != 1 and word == 'gap')}" for word, count in counts.items() if count)
-    return f"Records that name recipients do not account for all of the window: {listed}."
+    told = []
+    for status, words in (("gap", "gap"), ("partial", "stretch without proof of completeness"), ("expired", "stretch past retention")):
+        count = sum(one.status == status for one in answering)
+        if count:
+            told.append(f"{count} {words if count == 1 else words.replace('gap', 'gaps').replace('stretch', 'stretches')}")
+    silent = sorted({one.scope for one in answering if one.status == "unknown"})
+    if silent:
+        told.append(f"no record at all of {', '.join(silent)}")
+    return f"Records that name recipients do not account for all of the window: {', '.join(told)}."
 
 
-def _ongoing(exposed: Sequence[datetime | None], answering: Sequence[Stretch]) -> tuple[str, str]:
+def last_record(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The latest exact time of any observation from a source that can name recipients, in UTC."""
+    ((last,),) = connection.execute(
+        "SELECT max(utc) FROM timed JOIN observed USING (obs) WHERE route IN ('api', 'smtp') AND slack = 0"
+    ).fetchall()
+    return last.astimezone(UTC) if last is not None else None
+
+
+def _ongoing(exposed: Sequence[datetime | None], reach: datetime | None) -> tuple[str, str]:
     dated = [at for at in exposed if at is not None]
-    ends = [one.end for one in answering if one.end is not None and one.records]
-    if not dated or not ends:
+    if not dated or reach is None:
         return "unknown", "Whether it goes on cannot be told: times are missing."
-    last, reach = max(dated), max(ends)
+    last = max(dated)
     if reach - last > _QUIET:
-        return "no", f"The last exposed message left at {zulu(last)}; records reach on to {zulu(reach)} without another."
-    return (
-        "yes",
-        f"The last exposed message left at {zulu(last)} and the records end at {zulu(max(reach, last))}: nothing shows that it stopped.",
-    )
+        return "no", f"The last exposed message left at {readable(last)}. Records reach on to {readable(reach)} without another."
+    return "yes", f"The last exposed message left at {readable(last)} and the records end at {readable(max(reach, last))}: nothing shows that it stopped."

@@ -15,7 +15,7 @@ from dateutil import parser as lenient
 
 from forensics.model import Reading
 
-__all__ = ["UNKNOWN_ZONE", "FileClock", "infer_clock", "iso_time", "mail_time", "postfix_long_id_time", "zulu"]
+__all__ = ["UNKNOWN_ZONE", "FileClock", "infer_clock", "iso_time", "mail_time", "postfix_long_id_time", "readable", "zulu"]
 
 UNKNOWN_ZONE = 14 * 3600  # seconds: no zone on Earth is further from UTC
 _LONGEST = 256  # characters of a date's text
@@ -217,6 +217,11 @@ def _by_dateutil(text: str, year: int, other: int, dayfirst: bool) -> tuple[date
         return None
     offset = offsets[-1] if offsets else None
     return naive, offset if offset is None or abs(offset) <= UNKNOWN_ZONE else None
+
+
+def readable(at: datetime | None) -> str:
+    """`at` for a sentence: to the minute, in UTC; "an unknown time" for None."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at is not None else "an unknown time"
 
 
 _BASE52 = {char: value for value, char in enumerate("0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz")}

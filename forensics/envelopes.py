@@ -60,8 +60,8 @@ said AS (
          bool_or(o.direction = 'submitted' OR coalesce(s.own, false) OR coalesce(e.own, false)) AS judged,
          bool_or(header_known) AS header_known, bool_and(o.kind = 'reject') AS attempt,
          coalesce(min(o.sender) FILTER (o.sender != '' AND header_known), min(o.sender) FILTER (o.sender != ''), '') AS sender,
-         list_sort(list_distinct(list(o.server) FILTER (o.server != ''))) AS servers,
-         list_sort(list_distinct(list(o.stream) FILTER (o.stream != ''))) AS streams,
+         coalesce(list_sort(list_distinct(list(o.server) FILTER (o.server != ''))), []) AS servers,
+         coalesce(list_sort(list_distinct(list(o.stream) FILTER (o.stream != ''))), []) AS streams,
          list_sort(list_distinct(list(o.route))) AS routes,
          list_sort(list_distinct(list(o.source))) AS sources,
          max(o.subject_hash) AS subject_hash

@@ -96,8 +96,7 @@ def stitch(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_NUMBERED)
     ranks = " ".join(f"WHEN '{clock}' THEN {rank}" for rank, clock in enumerate(_CLOCKS))
     connection.execute(_TIMED.format(ranks=ranks))
-    row = connection.execute("SELECT count(*) FROM observed").fetchone()
-    total = int(row[0]) if row else 0
+    ((total,),) = connection.execute("SELECT count(*) FROM observed").fetchall()
     pairs = connection.execute(_IDENTITIES).fetchnumpy()
     labels = components(total, np.asarray(pairs["obs"], np.int64), np.asarray(pairs["code"], np.int64))
     _register(connection, "components", pd.DataFrame({"obs": np.arange(total, dtype=np.int64), "component": labels}))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from tables import START, day, sent, tables
 
-from forensics.coverage import Stretch, conclude, survey, usual_pause
+from forensics.coverage import Seen, Stretch, conclude, last_record, survey, usual_pause
 from forensics.incident import Incident
 from forensics.model import Observation, Route, Span, Statement, Window
 from forensics.policy import Policy, Server
@@ -137,15 +137,31 @@ def stretch(status: str, shows: str = "recipients", records: int = 10) -> Stretc
     ],
 )
 def test_the_conclusion(found: list[Stretch], exposed: int, possible: int, traces: int, word: str) -> None:
-    assert conclude(found, [day(1)] * exposed, possible, traces).word == word
+    seen = Seen(probable=[day(1)] * exposed, possible=possible, traces=traces)
+    assert conclude(found, seen).word == word
 
 
 @pytest.mark.parametrize(("last", "word"), [(day(9), "yes"), (day(7.5), "yes"), (day(6), "no"), (None, "unknown")])
 def test_whether_it_goes_on(last: datetime | None, word: str) -> None:
-    assert conclude([stretch("partial")], [last], 0, 0).ongoing == word
+    assert conclude([stretch("partial")], Seen([last], last_record=day(10))).ongoing == word
 
 
 def test_clean_is_no_word_of_ours() -> None:
     for found in ([], [stretch("covered")], [stretch("partial")]):
-        conclusion = conclude(found, [], 0, 0)
+        conclusion = conclude(found, Seen())
         assert "clean" not in f"{conclusion.word} {conclusion.text} {conclusion.coverage_text}".lower()
+
+
+def test_the_last_record_is_that_of_a_source_that_names_recipients() -> None:
+    mails = [sent(day(1)), sent(day(9), source="mbox", route=Route.MAILBOX), sent(day(8), slack=50_400)]
+    assert last_record(tables(mails)) == day(1)
+    assert last_record(tables([])) is None
+
+
+def test_behaviour_alone_is_told_as_such() -> None:
+    alone = conclude([stretch("partial")], Seen(probable=[day(1)] * 2))
+    assert "2 messages probably went" in alone.text
+    assert "No policy names" in alone.text
+    assert "No policy names" not in conclude([stretch("partial")], Seen(probable=[day(1)], excuses=1)).text
+    both = conclude([stretch("partial")], Seen([day(1)], [day(1)]))
+    assert "(1 confirmed, 1 probable)" in both.text

@@ -44,7 +44,12 @@ def executed(notebook: Path, tmp_path: Path, *added: str, folder: Path, last: st
     own = {name: str(tmp_path / name) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")}
     done = subprocess.run(
         [sys.executable, "-c", _RUN, str(notebook), str(target), str(folder), last, *added],
-        env={**os.environ, **own, "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+        env={
+            **os.environ,
+            **own,
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        },
         capture_output=True,
         text=True,
         timeout=600,

@@ -66,7 +66,7 @@ def _zip(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
     left = limits.total_bytes
     for number, member in enumerate(members, 1):
         path = f"{part.path}/{safe_name(member.filename, f'member-{number}')}"
-        if member.is_dir() and not member.file_size:
+        if member.filename.endswith("/") and not member.file_size:
             continue
         if member.flag_bits & _ENCRYPTED:
             yield Unread(path, "encrypted archive member")

@@ -64,7 +64,7 @@ def _read(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
     left = limits.total_bytes
     for member in sorted(members, key=_reading_order):
         path = f"{part.path}/{safe_name(member.filename, 'member')}"
-        if member.is_dir() and not member.file_size:
+        if member.filename.endswith("/") and not member.file_size:
             continue
         data, reason = _content(archive, member, min(left, limits.member_bytes))
         left -= len(data)

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from forensics.dates import zulu
+from forensics.dates import readable, zulu
 from forensics.model import Finding, Verdict
 from forensics.plugins import Detector, Scope
 
@@ -183,7 +183,7 @@ def _sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool
 
 def _history(unit: Unit, start: datetime | None) -> str:
     if unit.was_in_use(start):
-        return f"It was in use before the window, since {zulu(unit.first_use)} at the latest."
+        return f"It was in use before the window, since {readable(unit.first_use)} at the latest."
     facts = [
         "never stood in To or Cc" if not unit.ever_visible else "has also stood in To or Cc",
         "never wrote to us" if not unit.wrote else "has written to us",

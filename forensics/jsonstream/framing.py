@@ -117,7 +117,7 @@ class _Reader:
         self.wasted = 0  # characters decoded in vain
         self.cut = False
         self.suspicious = False  # after a broken record the next one may be the next document
-        names = "|".join(re.escape(name) for name in sorted(lists))
+        names = "|".join(re.escape(name) for name in sorted(lists)) or "(?!)"
         self.page_ahead = re.compile(
             r'\{\s*+(?:"[^"\\]{1,64}"\s*+:\s*+(?:"[^"\\]{0,256}"|[-+.\w]{1,64})\s*+,\s*+){0,12}' + rf'"(?:{names})"\s*+:\s*+\['
         )

@@ -99,7 +99,8 @@ _DIGEST = regex.compile(
 )
 _MACHINE = regex.compile(
     r"(?i)(?:message-id|references|in-reply-to|(?:dkim|domainkey)-signature|x-google-dkim\S{0,20}|arc-\S{1,40}|x-ms-exchange\S{0,60}"
-    r"|authentication-results|received|content-id|content-type|list-\S{1,20}|thread-\S{1,10}|x-received|boundary"
+    r"|authentication-results|received(?:-spf)?|return-path|content-id|content-type|list-\S{1,20}|thread-\S{1,10}|x-received|boundary"
+    r"|x-(?:pm|sg|sib|gm|ms|mailgun|ses|mandrill|campaign|report)-\S{1,60}|feedback-id|x-job|x-entity-ref-id|x-virtual-mta|x-complaints-to"
     r"|commit|fingerprint|pgp|gpg key)\s{0,4}[:= ]"
 )
 

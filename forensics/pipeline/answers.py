@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from forensics.dates import zulu
+from forensics.dates import readable, zulu
 from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.model import Leak
@@ -54,7 +54,7 @@ _RECIPIENTS = """
 SELECT v.address, a.domain, a.indicator, arg_min(v.verdict, v.verdict_rank) AS verdict, max(v.score) AS score,
        count(DISTINCT v.message_key) AS messages, count(*) FILTER (v.proof IN ('delivered', 'fetched')) AS delivered,
        count(*) FILTER (v.proof = 'attempted') AS bounced, count(*) FILTER (c.blind = 'yes') AS blind,
-       list_sort(list_distinct(list(c.sender) FILTER (c.sender != ''))) AS senders,
+       count(DISTINCT c.sender) FILTER (c.sender != '') AS senders,
        min(v.sent_at) AS first_seen, max(v.sent_at) AS last_seen, list_sort(list_distinct(flatten(list(v.reasons)))) AS reasons
 FROM copy_verdicts v JOIN addresses a USING (address) JOIN copies c USING (message_key, address)
 GROUP BY v.address, a.domain, a.indicator
@@ -103,7 +103,7 @@ def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
         tables[target[flagged["place"]]].append(_message_row(flagged, facts))
     for rows in tables.values():
         rows.sort(key=lambda row: (row["sent_at"], row["message_key"]))
-    tables |= _leak_tables(facts)
+    tables |= _leak_tables(facts, asked.places)
     copies = _rows(connection, _COPIES)
     tables["copies"] = [_copy_row(row, asked) for row in copies]
     tables["unexpected_recipients"], hints = _recipient_rows(connection, asked)
@@ -227,11 +227,11 @@ def _message_row(flagged: Mapping[str, Any], facts: _Facts) -> dict[str, Any]:
     }
 
 
-def _leak_tables(facts: _Facts) -> dict[str, list[dict[str, Any]]]:
+def _leak_tables(facts: _Facts, places: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
     occurrences, personal = [], []
     grouped: dict[str, list[tuple[Mapping[str, Any], Leak]]] = {}
     for flagged in facts.flagged:
-        for leak in facts.leaks.get(flagged["message_key"], ()):
+        for leak in facts.leaks.get(flagged["message_key"], ()) if flagged["place"] in places else ():
             where = {
                 "message_key": flagged["message_key"], "sent_at": zulu(flagged["sent_at"]), "part": leak.part,
                 "location": leak.location, "preview": leak.preview, "verdict": flagged["verdict"],
@@ -285,8 +285,8 @@ def _advice(leak: Leak, times: Sequence[datetime]) -> str:
     """What to do; for what has run out by itself, from when to when it could be used by who got the copy."""
     if leak.state == "live_until_rotated" or not times:
         return leak.rotate
-    until = zulu(leak.expires) if leak.expires is not None else ""
-    window = f"from {zulu(times[0])}" + (f" to {until}" if until else " on; when it ran out is not known")
+    until = readable(leak.expires) if leak.expires is not None else ""
+    window = f"from {readable(times[0])}" + (f" to {until}" if until else " on, and when it ran out is not known")
     return f"{leak.rotate} It could be used {window}: review sign-ins and use in that time.".strip()
 
 
@@ -301,14 +301,14 @@ def _copy_row(row: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
 
 
 def _recipient_rows(connection: duckdb.DuckDBPyConnection, asked: Asked) -> tuple[list[dict[str, Any]], int]:
-    """Rows of unexpected recipients, and how many indicators are known by a suppression alone or besides."""
+    """Rows of unexpected recipients, and how many suppressions show that an indicator was sent to."""
     rows = _rows(connection, _RECIPIENTS)
     hints = 0
     for suppressed in _rows(connection, _SUPPRESSED):
         indicator = asked.incident.indicators.match(suppressed["address"])
         if not indicator:
             continue
-        hints += 1
+        hints += is_trace(suppressed["notes"])
         known = next((row for row in rows if row["address"] == suppressed["address"]), None)
         reason = _suppression_sentence(suppressed)
         if known is not None:
@@ -316,13 +316,13 @@ def _recipient_rows(connection: duckdb.DuckDBPyConnection, asked: Asked) -> tupl
             continue
         rows.append({
             "address": suppressed["address"], "domain": suppressed["address"].rpartition("@")[2], "indicator": indicator,
-            "verdict": "possible", "score": 0.0, "messages": 0, "delivered": 0, "bounced": 0, "blind": 0, "senders": [],
+            "verdict": "possible", "score": 0.0, "messages": 0, "delivered": 0, "bounced": 0, "blind": 0, "senders": 0,
             "first_seen": suppressed["utc"], "last_seen": suppressed["utc"], "reasons": [reason],
         })  # fmt: skip
     return [
         {
             **{name: row[name] for name in ("address", "domain", "verdict", "messages", "delivered", "bounced", "blind", "indicator")},
-            "rank": rank, "score": f"{row['score']:.3f}", "senders": len(row["senders"]), "first_seen": zulu(row["first_seen"]),
+            "rank": rank, "score": f"{row['score']:.3f}", "senders": row["senders"], "first_seen": zulu(row["first_seen"]),
             "last_seen": zulu(row["last_seen"]), "reasons": "; ".join(row["reasons"]),
         }
         for rank, row in enumerate(rows, 1)
@@ -330,8 +330,16 @@ def _recipient_rows(connection: duckdb.DuckDBPyConnection, asked: Asked) -> tupl
 
 
 def _suppression_sentence(suppressed: Mapping[str, Any]) -> str:
-    since = f" since {zulu(suppressed['utc'])}" if suppressed["utc"] is not None else ""
-    return f"The provider's suppression list holds {suppressed['address']}{since} ({suppressed['notes']})."
+    since = f" since {readable(suppressed['utc'])}" if suppressed["utc"] is not None else ""
+    told = f"The provider's suppression list holds {suppressed['address']}{since} ({suppressed['notes']})"
+    if is_trace(suppressed["notes"]):
+        return f"{told}, which shows at least one attempt to send to it."
+    return f"{told}, an entry made by hand, perhaps by whoever cleaned up: by itself it shows no sending."
+
+
+def is_trace(notes: str) -> bool:
+    """Whether a suppression came about by mail that was sent: a hard bounce or a complaint, not an entry by hand."""
+    return "HardBounce" in notes or "SpamComplaint" in notes
 
 
 def _timeline(copies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import tomli_w
 
 from forensics import __version__
 from forensics.case import CONTRACT, Case, CaseError, engine
-from forensics.coverage import Stretch, conclude, survey
+from forensics.coverage import Seen, Stretch, conclude, last_record, survey
 from forensics.custody import LOG, CustodyLog, file_sha256, manifest_entries, write_manifest
 from forensics.dates import zulu
 from forensics.envelopes import infer_own_domains, lay_out
@@ -119,6 +119,7 @@ class _Run:
     started: datetime
 
     def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
+        chosen_detectors(self.options.detectors)  # a misspelt name is said before hours of reading
         log = CustodyLog(self.case.path / LOG)
         with suppress(FileNotFoundError):
             (self.case.path / "case.toml").unlink()  # unfinished from here on
@@ -238,10 +239,11 @@ class _Run:
     def _write(self, connection: duckdb.DuckDBPyConnection, answered: _Answered, items: dict[str, Item], log: CustodyLog) -> None:
         self.watcher.step("Writing the case")
         window = self.policy.window_for(self.incident)
-        times = [row["sent_at"] for row in _place_times(connection, "exposed")]
-        conclusion = conclude(
-            answered.stretches, times, len(answered.tables["possible_messages"]), answered.answers.suppressed_indicators
-        )
+        seen = Seen(
+            _exposed_times(connection, "confirmed"), _exposed_times(connection, "probable"), len(answered.tables["possible_messages"]),
+            answered.answers.suppressed_indicators, last_record(connection), len(self.policy.expected),
+        )  # fmt: skip
+        conclusion = conclude(answered.stretches, seen)
         finished = datetime.now(UTC)
         told = Told(
             answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
@@ -392,12 +394,12 @@ def _unread_items(defects: Sequence[dict[str, Any]], items: dict[str, Item]) -> 
     return sum(item.path in unknown for item in items.values())
 
 
-def _place_times(connection: duckdb.DuckDBPyConnection, place: str) -> list[dict[str, Any]]:
+def _exposed_times(connection: duckdb.DuckDBPyConnection, verdict: str) -> list[datetime | None]:
     rows = connection.execute(
-        "SELECT m.sent_at FROM message_verdicts v JOIN messages m USING (message_key) WHERE v.place = $place ORDER BY ALL",
-        {"place": place},
+        "SELECT sent_at FROM message_verdicts JOIN messages USING (message_key) WHERE place = 'exposed' AND verdict = $verdict ORDER BY ALL",
+        {"verdict": verdict},
     ).fetchall()
-    return [{"sent_at": at.astimezone(UTC) if at else None} for (at,) in rows]
+    return [at.astimezone(UTC) if at else None for (at,) in rows]
 
 
 def _store(connection: duckdb.DuckDBPyConnection, case: Case, items: dict[str, Item]) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import wait
 from typing import Protocol, TypeVar
 
 __all__ = ["Executor", "Lost", "Processes", "Serial", "default_executor"]
@@ -45,17 +50,21 @@ class Serial:
 class Processes:
     """A pool of worker processes with a bounded window of tasks in flight.
 
-    Workers are started fresh, not forked: forking a process that runs DuckDB's threads can hang.
+    Workers are started fresh, not forked: forking a process that runs DuckDB's threads can hang. They end with the
+    process that started them, however that ends.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
     def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result | Lost]:
-        """See `Executor.run`. A task that kills its worker is tried once more, alone, and then given up as `Lost`."""
+        """See `Executor.run`. A task that kills its worker is tried once more, alone, and then given up as `Lost`.
+
+        What `function` raises is raised here. Ctrl-C, an error, or a caller that stops early ends the workers at once.
+        """
         source = iter(tasks)
         waiting: deque[tuple[Task, Future[Result]]] = deque()
-        pool = self._pool(self.workers)
+        pool = _pool(self.workers)
         try:
             while True:
                 while len(waiting) < 2 * self.workers and (drawn := list(islice(source, 1))):
@@ -64,35 +73,91 @@ class Processes:
                     return
                 task, future = waiting.popleft()
                 try:
-                    yield future.result()
+                    result: Result | Lost = future.result()
                 except BrokenProcessPool:  # some task killed a worker, and every future in flight with it
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    yield self._alone(function, task)
-                    pool = self._pool(self.workers)
-                    waiting = deque((pending, _submitted(pool, function, pending)) for pending, _ in waiting)
+                    _end(pool)
+                    result = _alone(function, task)
+                    pool = _pool(self.workers)
+                    waiting = deque(
+                        (pending, known if _is_settled(known) else _submitted(pool, function, pending))
+                        for pending, known in waiting
+                    )
+                yield result
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            _end(pool)
 
-    @staticmethod
-    def _pool(workers: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
-    def _alone(self, function: Callable[[Task], Result], task: Task) -> Result | Lost:
-        with self._pool(1) as pool:
-            try:
-                return pool.submit(function, task).result()
-            except BrokenProcessPool:
-                return Lost("the process that read it died, twice (out of memory, or killed)")
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+
+
+def _begin_worker() -> None:
+    """A worker leaves Ctrl-C to its parent, and does not outlive it: its queue would never tell it that nobody is left."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Close a pool without waiting for what its workers are at: nobody asks for it any more, and a part is whole or absent."""
+    workers = list((getattr(pool, "_processes", None) or {}).values())  # no public way before Python 3.14
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+    pool.shutdown(wait=True)
+
+
+def _alone(function: Callable[[Task], Result], task: Task) -> Result | Lost:
+    pool = _pool(1)
+    try:
+        return _submitted(pool, function, task).result()
+    except BrokenProcessPool:
+        return Lost("the process that read it died, twice (out of memory, or killed)")
+    finally:
+        _end(pool)
+
+
+def _is_settled(future: Future[Result]) -> bool:
+    return future.done() and not isinstance(future.exception(), BrokenProcessPool)
 
 
 def _submitted(pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task) -> Future[Result]:
     """A future, already failed where the pool broke before it could take the task."""
     try:
-        return pool.submit(function, task)
+        with _main_left_out(function):
+            return pool.submit(function, task)
     except BrokenProcessPool as error:
         failed: Future[Result] = Future()
         failed.set_exception(error)
         return failed
+
+
+@contextmanager
+def _main_left_out(function: Callable[[Task], Result]) -> Iterator[None]:
+    """Start workers that do not run the caller's script again.
+
+    A fresh worker imports the main module. A script that calls `audit` without `if __name__ == "__main__"` would begin
+    the audit anew in each of them; what runs in our workers needs none of it.
+    """
+    main = sys.modules["__main__"]
+    kept = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    if function.__module__ == "__main__" or not kept:
+        yield
+        return
+    try:
+        main.__spec__ = None
+        if "__file__" in kept:
+            del main.__file__
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
 def default_executor(workers: int | None = None) -> Executor:

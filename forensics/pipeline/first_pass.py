@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from forensics.case import write_file, write_part
 from forensics.columns import OBSERVATIONS, Encoder, defect_table, statement_table
-from forensics.evidence import Item, Member, MemberSource, Problem, head_of, members, spans
+from forensics.evidence import Item, Member, MemberSource, Problem, first_bytes, head_of, members, spans
 from forensics.leaks import load_rules, redact
 from forensics.model import Defect, Fragment, Span, Statement
 from forensics.plugins import Parser, discover
@@ -26,7 +26,7 @@ __all__ = ["Batch", "Receipt", "Work", "identify", "parse_batch", "parsers", "pl
 BATCH_BYTES = 32 << 20
 BATCH_ITEMS = 400
 FLUSH = 25_000  # fragments held before they are written as one row group
-FORMAT = 1  # of the parts; a change makes old ones unfit for resuming
+FORMAT = 2  # of the parts; a change makes old ones unfit for resuming
 
 
 @lru_cache(maxsize=1)
@@ -65,8 +65,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a batch left behind: part files by table (paths below `tables/`), counts, and bytes of evidence."""
+    """What a batch left behind: its name, part files by table (paths below `tables/`), counts, and bytes of evidence."""
 
+    name: str
     parts: dict[str, list[str]]
     fragments: int
     defects: int
@@ -75,8 +76,15 @@ class Receipt:
 
 
 def identify(head: bytes, name: str) -> tuple[str, str]:
-    """(parser's name, "") or ("", why none fits). Two parsers that both say yes are an error, never a matter of order."""
-    fits = [parser.name for parser in parsers().values() if parser.sniff(head, name)]
+    """(parser's name, "") or ("", why none fits). Two parsers that both say yes are an error, never a matter of order.
+
+    A parser that fails while it looks does not know the format.
+    """
+    fits = []
+    for parser in parsers().values():
+        with contextlib.suppress(Exception):  # a foreign parser may fail in any way
+            if parser.sniff(head, name):
+                fits.append(parser.name)
     if len(fits) == 1:
         return fits[0], ""
     if fits:
@@ -191,9 +199,9 @@ class _Parts:
 def parse_batch(batch: Batch) -> Receipt:
     """Parse a batch into parts, or return the receipt of the run that already did. Runs in a worker."""
     receipt = batch.tables / "receipts" / f"{batch.name}.json"
-    if receipt.exists():
-        with contextlib.suppress(ValueError, TypeError, OSError):  # an unreadable receipt: the work is done again
-            return Receipt(**json.loads(receipt.read_text(encoding="utf-8")))
+    known = _kept(receipt, batch.tables)
+    if known is not None:
+        return known
     parts = _Parts(batch)
     used: set[str] = set()
     for work in batch.works:
@@ -201,15 +209,27 @@ def parse_batch(batch: Batch) -> Receipt:
             if parser:
                 used.add(parser)
             parts.add(parser, record)
-    done = Receipt(parts.close(), parts.fragments, len(parts.defects), sorted(used), sum(_size(work) for work in batch.works))
+    done = Receipt(
+        batch.name, parts.close(), parts.fragments, len(parts.defects), sorted(used), sum(_size(work) for work in batch.works)
+    )
     receipt.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_file(receipt, json.dumps(_plain(done), sort_keys=True) + "\n")
     return done
 
 
+def _kept(place: Path, tables: Path) -> Receipt | None:
+    """The receipt of an earlier run, None if there is none or a part it names is gone: then the work is done again."""
+    try:
+        receipt = Receipt(**json.loads(place.read_text(encoding="utf-8")))
+        whole = all((tables / part).is_file() for listed in receipt.parts.values() for part in listed)
+    except (ValueError, TypeError, AttributeError, OSError):
+        return None
+    return receipt if whole else None
+
+
 def _plain(receipt: Receipt) -> dict[str, Any]:
     return {
-        "parts": receipt.parts, "fragments": receipt.fragments, "defects": receipt.defects,
+        "name": receipt.name, "parts": receipt.parts, "fragments": receipt.fragments, "defects": receipt.defects,
         "parsers": receipt.parsers, "size": receipt.size,
     }  # fmt: skip
 
@@ -221,12 +241,15 @@ def _size(work: Work) -> int:
 def _records(work: Work) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
     for member in members(work.item):
         if isinstance(member, Problem):
-            inside = member.path.removeprefix(work.item.path).lstrip("/")
+            inside = member.path.removeprefix(work.item.path).removeprefix("/")
             yield "", Defect(Span(work.item.id, inside, member.start, member.start), "", member.reason)
             continue
         name, problem = work.parser, ""
         if not name:
-            name, problem = identify(head_of(member), member.path.rpartition("/")[2])
+            head, broken = first_bytes(member)
+            name, problem = identify(head, member.path.rpartition("/")[2])
+            if problem and broken:
+                problem = f"{broken}, and no parser knows what is left: not read"
         span = Span(work.item.id, member.name, work.span.start, work.span.end)
         if problem:
             yield "", Defect(span, "", problem)
@@ -252,9 +275,10 @@ def parts_of(receipts: Iterable[Receipt], table: str, tables: Path) -> list[str]
 
 
 def remove_strays(receipts: Sequence[Receipt], tables: Path, note: Callable[[str], object]) -> None:
-    """Delete parts that no receipt of this run names: left by other evidence, other versions, or a crash."""
+    """Delete parts and receipts that are not of this run: left by other evidence, other versions, or a crash."""
     kept = {tables / part for receipt in receipts for listed in receipt.parts.values() for part in listed}
-    for folder in ("fragments", "raw_defects", "raw_statements"):
+    kept |= {tables / "receipts" / f"{receipt.name}.json" for receipt in receipts}
+    for folder in ("fragments", "raw_defects", "raw_statements", "receipts"):
         for place in sorted((tables / folder).glob("*")):
             if place not in kept:
                 place.unlink()

@@ -97,8 +97,8 @@ def summarise(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, An
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    ((count,),) = connection.execute(query).fetchall()
+    return int(count)
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, int]:

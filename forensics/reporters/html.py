@@ -97,10 +97,10 @@ def _plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def _listed(text: str, most: int = 5) -> dict[str, Any]:
-    """The members of a list cell, the first `most` of them, each cut, and how many were left out."""
+def _listed(text: str, most: int = 5, limit: int = 300) -> dict[str, Any]:
+    """The members of a list cell, the first `most` of them, each cut to `limit`, and how many were left out."""
     members = [one for one in text.split("; ") if one]
-    return {"items": [_cut(one, CELL) for one in members[:most]], "more": max(0, len(members) - most)}
+    return {"items": [_cut(one, limit) for one in members[:most]], "more": max(0, len(members) - most)}
 
 
 def _cut(value: object, limit: int) -> str:

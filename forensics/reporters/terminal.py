@@ -44,6 +44,11 @@ def plain(value: object) -> str:
     )
 
 
+def cell(value: object) -> Text:
+    """A table's cell: evidence as plain text, never read as markup."""
+    return Text(plain(value))
+
+
 def screen(case: Case) -> RenderableType:
     """The whole summary as one Rich renderable; nothing of the evidence is read as markup."""
     summary = case.summary
@@ -81,10 +86,10 @@ def _coverage(summary: dict[str, Any]) -> RenderableType:
         status = Text(row["status"], style=_STATUS[row["status"]])
         edges = (row["from"][:16].replace("T", " "), row["to"][:16].replace("T", " "))
         table.add_row(
-            f"{plain(row['source'])} {row['route']}", Text(plain(row["scope"]) or "-"), *edges, str(row["records"]), status
+            cell(f"{row['source']} {row['route']}"), cell(row["scope"] or "-"), *map(cell, (*edges, row["records"])), status
         )
     more = f"\n{len(rows) - 2 * _ROWS} more in coverage.csv" if len(rows) > 2 * _ROWS else ""
-    return Group(Text(f"\n{summary['coverage_text']}{more}", style="bold"), table)
+    return Group(Text(f"\n{plain(summary['coverage_text'])}{more}", style="bold"), table)
 
 
 def _figures(case: Case, summary: dict[str, Any]) -> RenderableType:
@@ -126,20 +131,17 @@ def _table(title: str, names: tuple[str, ...]) -> Table:
 def _recipients(frame: pd.DataFrame) -> RenderableType:
     table = _table("Copied to", ("recipient", "verdict", "mails", "delivered", "first seen", "last seen"))
     for row in frame.head(_ROWS).to_dict("records"):
-        table.add_row(
-            Text(plain(row["address"])), row["verdict"], str(row["messages"]), str(row["delivered"]),
-            str(row["first_seen"])[:10], str(row["last_seen"])[:10],
-        )  # fmt: skip
+        days = (str(row["first_seen"])[:10], str(row["last_seen"])[:10])
+        table.add_row(*map(cell, (row["address"], row["verdict"], row["messages"], row["delivered"], *days)))
     return _with_rest(table, len(frame), "unexpected_recipients.csv")
 
 
 def _credentials(frame: pd.DataFrame) -> RenderableType:
     table = _table("\nRotate, most urgent first", ("id", "severity", "kind", "service", "preview", "mails", "state"))
     for row in frame.head(_ROWS).to_dict("records"):
-        table.add_row(
-            row["credential_id"], row["severity"], row["kind"], row["service"], Text(plain(row["preview"])), str(row["messages"]),
-            str(row["state"]).replace("_", " "),
-        )  # fmt: skip
+        state = str(row["state"]).replace("_", " ")
+        names = ("credential_id", "severity", "kind", "service", "preview", "messages")
+        table.add_row(*map(cell, (*(row[name] for name in names), state)))
     return _with_rest(table, len(frame), "credentials.csv")
 
 
@@ -157,7 +159,7 @@ def _review(rows: list[dict[str, Any]]) -> RenderableType:
     text = Text("\nExpected by the policy, but first used inside the window: please check\n", style="bold yellow")
     for row in rows:
         text.append(
-            f"  {plain(row['entry'])}: {row['messages']} messages since {row['first_use']} ({plain(row['reason'])})\n",
+            f"  {plain(row['entry'])}: {row['messages']} messages since {str(row['first_use'])[:10]} ({plain(row['reason'])})\n",
             style="not bold default",
         )
     return text

@@ -547,6 +547,28 @@ def test_both_values_of_a_repeated_body_are_read() -> None:
     assert [part.data for part in content.parts] == [b"harmless", b"key"]
 
 
+def test_a_record_with_an_empty_key_is_read_again() -> None:
+    assert body(b'{"": [{}], "MessageID": "x", "Subject": "s"}', "search").subject == "s"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"next": {}, "TotalCount": 1, "Messages": [' + raw(row()) + b'], "after": [1]}',
+        b'{"TotalCount": 1, "Messages": [' + raw(row()) + b'], "after" ',
+        b'{"TotalCount": 1, "Messages": [' + raw(row()) + b"], 5}\n" + raw({"Suppressions": []}),
+        b'{"TotalCount": 1, "Messages": [' + raw(row()) + b'], "after": tru}\n' + raw({"Suppressions": []}),
+        b'{"TotalCount": 1, "Messages": [' + raw(row()) + b'], "after" x',
+    ],
+)
+def test_members_around_the_rows(data: bytes) -> None:
+    for block in (1, 1 << 20):
+        records = support.read(PARSER, data, block=block)
+        assert sum(isinstance(record, Fragment) for record in records) == 1
+        assert sum(isinstance(record, Defect) for record in records) == (b"[1]" not in data)
+        assert ("total", 1, 1) in [(s.kind, s.value, s.rows) for s in records if isinstance(s, Statement)]
+
+
 def test_returned_message_of_a_bounce_is_content() -> None:
     bounce = {"RecordType": "Bounce", "MessageID": ID, "Email": HIDDEN, "Subject": "s", "Content": "Subject: s\r\n\r\nx"}
     assert one(bounce).has_body

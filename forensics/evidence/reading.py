@@ -1,0 +1,126 @@
+"""A member as parsers and the second pass read it: from any place on, in spans, and in given ranges."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from forensics.evidence.frames import RATIO, BombError
+from forensics.evidence.items import BLOCK, HEAD, Member
+from forensics.model import Span
+
+__all__ = ["SPAN", "MemberSource", "first_bytes", "head_of", "read_ranges", "skip", "spans"]
+
+SPAN = 64 << 20  # bytes of a plain file that one worker takes
+_LEAP = 16 << 20  # bytes between two wanted ranges of a plain file from which seeking beats reading on
+
+
+def first_bytes(member: Member) -> tuple[bytes, str]:
+    """The first 64 KiB decoded, and what broke while reading them."""
+    source = MemberSource(Span(member.item.id, member.name, 0, -1), member)
+    head = bytearray()
+    for block in source.blocks():
+        head += block
+        if len(head) >= HEAD:
+            break
+    return bytes(head[:HEAD]), source.problems[0][1] if source.problems else ""
+
+
+def head_of(member: Member) -> bytes:
+    """The first 64 KiB decoded; shorter, or empty, where the stream breaks."""
+    return first_bytes(member)[0]
+
+
+def spans(member: Member, *, divisible: bool, size: int = SPAN) -> list[Span]:
+    """Cuts of a member for workers: a plain file in pieces of about `size` bytes, a packed one whole, because it is read in order."""
+    if not divisible or not _is_plain(member) or member.size <= size:
+        return [Span(member.item.id, member.name, 0, -1)]
+    return [Span(member.item.id, "", at, min(at + size, member.size)) for at in range(0, member.size, size)]
+
+
+class MemberSource:
+    """A span of a member as parsers read it (`plugins.Source`). What broke while reading lies in `problems` afterwards."""
+
+    def __init__(self, span: Span, member: Member) -> None:
+        self.span = span
+        self.member = member
+        self.problems: list[tuple[int, str]] = []
+
+    @property
+    def name(self) -> str:
+        """Base name of the file or member."""
+        return (self.member.name or self.member.item.path).rpartition("/")[2]
+
+    def blocks(self, start: int | None = None) -> Iterator[bytes]:
+        """Decoded bytes from `start` to the end of the member. Never raises.
+
+        A plain file ends where it ended when it was hashed: what a live log gained since then is in no hash.
+        """
+        begin = self.span.start if start is None else start
+        known = self.member.size if _is_plain(self.member) else -1
+        at = 0
+        try:
+            with self.member.open() as stream:
+                at = skip(stream, begin)
+                while block := stream.read(BLOCK if known < 0 else min(BLOCK, max(known - at, 0))):
+                    at += len(block)
+                    yield block
+        except Exception as error:  # noqa: BLE001  hostile bytes make decoders fail in every way there is
+            self.problems.append((at, _why(error)))
+            return
+        if at < known:
+            self.problems.append((at, "the file is shorter than when it was hashed: it was changed during the run"))
+
+
+def _is_plain(member: Member) -> bool:
+    return not member.name and member.size == member.item.size
+
+
+def skip(stream: BinaryIO, begin: int) -> int:
+    """Go forward to offset `begin` of a stream that stands at its start; returns the offset reached."""
+    if isinstance(stream, io.FileIO):
+        return stream.seek(begin)
+    at = 0
+    while at < begin and (block := stream.read(min(BLOCK, begin - at))):
+        at += len(block)
+    return at
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, BombError):
+        return f"decompression stopped: more than {RATIO} times the size of the file"
+    if isinstance(error, EOFError):
+        return "the compressed stream ends early: the file is truncated"
+    if isinstance(error, OSError) and error.strerror:
+        return f"reading failed: {error.strerror}"
+    return f"the compressed stream is damaged ({type(error).__name__})"
+
+
+def read_ranges(member: Member, ranges: Iterable[tuple[int, int]], *, limit: int) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """The bytes of each (start, end), in one pass over the member; ranges must be sorted. At most `limit` bytes of each.
+
+    A range that the stream no longer reaches comes back short or empty. End -1 is the end of the member.
+    """
+    source = MemberSource(Span(member.item.id, member.name, 0, -1), member)
+    wanted = list(ranges)
+    if not wanted:
+        return
+    base = wanted[0][0]
+    stream = source.blocks(base)
+    held = bytearray()
+    for start, end in wanted:
+        stop = max(start, min(end, start + limit) if end >= 0 else start + limit)
+        if _is_plain(member) and start - base - len(held) > _LEAP:
+            stream, base = source.blocks(start), start
+            held.clear()
+        while base + len(held) < stop and (block := next(stream, b"")):
+            if base + len(held) + len(block) <= start:
+                base += len(held) + len(block)
+                held.clear()
+            else:
+                held += block
+        if start > base:
+            del held[: start - base]
+            base = start
+        yield (start, end), bytes(held[: stop - base])
