@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from forensics.pipeline.audit import Options, audit, report
     from forensics.policy import Policy
 
-__all__ = ["Case", "Incident", "Limits", "Options", "Policy", "Window", "audit", "open_case", "installed", "report", "verify"]
+__all__ = ["Case", "Incident", "Limits", "Options", "Policy", "Window", "audit", "installed", "open_case", "report", "verify"]
 
 # Loaded on first use: a worker process needs none of it, and `--help` should not wait for pandas.
 _HOMES = {

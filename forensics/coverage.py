@@ -251,7 +251,9 @@ def conclude(stretches: Sequence[Stretch], seen: Seen) -> Conclusion:
         ongoing, ongoing_text = _ongoing([*seen.confirmed, *seen.probable], seen.last_record)
         return Conclusion("exposure_shown", _exposure_text(seen, full=full), ongoing, ongoing_text, coverage)
     if seen.traces or (seen.possible and not any(one.answers and one.records for one in stretches)):
-        text = "Mail was sent the compromised way, but no record in the evidence names who received it: the extent cannot be told."
+        text = (
+            "Mail was sent the compromised way, but no record in the evidence names who received it: the extent cannot be told."
+        )
         return Conclusion("compromised_extent_unknown", text, "unknown", "Whether it goes on cannot be told.", coverage)
     if full:
         text = "No message to a collecting address was seen, and the records account for all of the window."
@@ -280,7 +282,11 @@ def _coverage_text(answering: Sequence[Stretch], *, full: bool) -> str:
     if full:
         return "Records that name recipients account for all of the window."
     told = []
-    for status, words in (("gap", "gap"), ("partial", "stretch without proof of completeness"), ("expired", "stretch past retention")):
+    for status, words in (
+        ("gap", "gap"),
+        ("partial", "stretch without proof of completeness"),
+        ("expired", "stretch past retention"),
+    ):
         count = sum(one.status == status for one in answering)
         if count:
             told.append(f"{count} {words if count == 1 else words.replace('gap', 'gaps').replace('stretch', 'stretches')}")
@@ -305,4 +311,7 @@ def _ongoing(exposed: Sequence[datetime | None], reach: datetime | None) -> tupl
     last = max(dated)
     if reach - last > _QUIET:
         return "no", f"The last exposed message left at {readable(last)}. Records reach on to {readable(reach)} without another."
-    return "yes", f"The last exposed message left at {readable(last)} and the records end at {readable(max(reach, last))}: nothing shows that it stopped."
+    return (
+        "yes",
+        f"The last exposed message left at {readable(last)} and the records end at {readable(max(reach, last))}: nothing shows that it stopped.",
+    )

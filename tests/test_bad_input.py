@@ -105,6 +105,7 @@ def test_a_binary_file(tmp_path: Path) -> None:
         ("few.gz", gzip.compress(log().encode())[:60], "truncated"),
         ("spoiled.gz", gzip.compress(b"x" * 100)[:15] + b"\xff" * 90, ""),
     ],
+    ids=["empty", "hollow", "header", "few", "spoiled"],
 )
 def test_a_gzip_with_nothing_to_read_in_it(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     found = audited(tmp_path, name, content)

@@ -93,7 +93,7 @@ def test_files_that_are_no_toml_or_not_there_are_named(tmp_path: Path) -> None:
     for load in (Incident.load, Policy.load):
         with pytest.raises(IncidentError, match="not valid TOML"):
             load(bad)
-        with pytest.raises(IncidentError, match="readable file|cannot be read"):
+        with pytest.raises(IncidentError, match=r"readable file|cannot be read"):
             load(tmp_path / "absent.toml")
 
 
