@@ -129,7 +129,7 @@ def _errors() -> Iterator[None]:
 def _zone(text: str | None) -> timezone | None:
     if text is None:
         return None
-    match = re.fullmatch(r"(?:UTC)?([+-])(\d{1,2})(?::?(\d\d))?|Z|UTC", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?|Z|UTC", text.strip(), re.IGNORECASE | re.ASCII)
     if not match:
         msg = f"{text!r} is no offset from UTC; write +02:00, -04:00 or UTC"
         raise typer.BadParameter(msg)

@@ -83,6 +83,9 @@ class Incident:
             msg = f"{source}: unknown key {min(unknown)!r}; see `forensics show incidents` for a complete example"
             raise IncidentError(msg)
         indicators = data.get("indicators", {})
+        for key in ("addresses", "domains"):
+            if not isinstance(indicators.get(key, []), list):
+                raise IncidentError(f"{source}: [indicators] {key} must be a list of texts")
         skip = tuple(data.get("not_indicators", {}))
         addresses = frozenset(canonical(str(one)) for one in indicators.get("addresses", ()))
         domains = frozenset(ascii_domain(str(one)) for one in indicators.get("domains", ()))
@@ -138,8 +141,10 @@ def _package(data: Mapping[str, Any], source: str) -> Package:
     )
 
 
-def read_window(data: Mapping[str, Any], source: str) -> Window:
+def read_window(data: Any, source: str) -> Window:  # noqa: ANN401  whatever the TOML holds
     """A `[window]` table: `start` and `end` as TOML times or ISO text with a zone; either may be absent. Raises IncidentError."""
+    if not isinstance(data, Mapping):
+        raise IncidentError(f"{source}: [window] must be a table with start and end")
     edges: list[datetime | None] = []
     for key in ("start", "end"):
         value = data.get(key)

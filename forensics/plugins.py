@@ -138,8 +138,14 @@ class Found:
 
 def discover(room: str) -> list[Found]:
     """All plugins of a room, own ones and those of installed packages, by name. A broken one is reported, not raised."""
-    found = [*_from_folder(room), *_from_entry_points(room)]
-    return sorted(found, key=lambda one: one.name)
+    found: dict[str, Found] = {}
+    refused = []
+    for one in [*_from_folder(room), *_from_entry_points(room)]:
+        if one.name in found:  # order of registration is no policy: a second plugin of one name is an error
+            refused.append(Found(room, one.name, one.origin, None, f"the name is taken by {found[one.name].origin}"))
+        else:
+            found[one.name] = one
+    return sorted([*found.values(), *refused], key=lambda one: (one.name, one.plugin is None))
 
 
 def _from_folder(room: str) -> Iterator[Found]:

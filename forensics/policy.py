@@ -105,15 +105,20 @@ class Policy:
         organisation = data.get("organisation", {})
         _known(organisation, {"domains", "name"}, f"{source}: [organisation]")
         return cls(
-            domains=tuple(sorted(ascii_domain(str(one)) for one in organisation.get("domains", ()))),
-            expected=tuple(_expected(one, source) for one in data.get("expected", ())),
+            domains=tuple(sorted(map(ascii_domain, _texts(organisation, "domains", f"{source}: [organisation]")))),
+            expected=tuple(_expected(one, source) for one in _tables(data, "expected", source)),
             window=read_window(data.get("window", {}), source),
             host_windows=tuple(
-                HostWindow(str(one.get("host", "")).lower(), read_window(one, source)) for one in data.get("host_window", ())
+                HostWindow(str(one.get("host", "")).lower(), read_window(one, source))
+                for one in _tables(data, "host_window", source)
             ),
             servers=tuple(
-                Server(str(one.get("provider", "")), str(one.get("server", "")), tuple(map(str, one.get("streams", ()))))
-                for one in data.get("servers", ())
+                Server(
+                    str(one.get("provider", "")),
+                    str(one.get("server", "")),
+                    tuple(_texts(one, "streams", f"{source}: [[servers]]")),
+                )
+                for one in _tables(data, "servers", source)
             ),
             case=_case_facts(data.get("case", {}), source),
             source=source,
@@ -136,17 +141,37 @@ class Policy:
 NO_POLICY = Policy()
 
 
-def _known(data: Mapping[str, Any], keys: set[str], where: str) -> None:
+def _known(data: Any, keys: set[str], where: str) -> None:  # noqa: ANN401  whatever the TOML holds
+    if not isinstance(data, Mapping):
+        raise IncidentError(f"{where}: must be a table with the keys {', '.join(sorted(keys))}")
     unknown = sorted(set(data) - keys)
     if unknown:
         msg = f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(keys))}"
         raise IncidentError(msg)
 
 
+def _texts(data: Mapping[str, Any], key: str, where: str) -> list[str]:
+    """A list of texts; a lone text would otherwise be read letter by letter."""
+    value = data.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise IncidentError(f'{where} {key} = {value!r}: must be a list of texts, such as ["acme.example"]')
+    return value
+
+
+def _tables(data: Mapping[str, Any], key: str, source: str) -> list[Mapping[str, Any]]:
+    value = data.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise IncidentError(f"{source}: {key} must be written as [[{key}]] with its keys below")
+    return value
+
+
 def _expected(data: Mapping[str, Any], source: str) -> Expected:
     where = f"{source}: [[expected]]"
     _known(data, {"address", "domain", "reason", "since", "until", "role"}, where)
-    address, domain = canonical(str(data.get("address", ""))), ascii_domain(str(data.get("domain", "")))
+    for key in ("address", "domain"):
+        if not isinstance(data.get(key, ""), str):
+            raise IncidentError(f"{where} {key} = {data[key]!r}: must be a text")
+    address, domain = canonical(data.get("address", "")), ascii_domain(data.get("domain", ""))
     if bool(address) == bool(domain):
         msg = f"{where} needs an address or a domain, and not both"
         raise IncidentError(msg)

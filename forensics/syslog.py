@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import field, fields, make_dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import NamedTuple, Protocol, Self
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol, Self, TypeVar, cast
 
 from forensics.model import EPOCH, Direction, Fragment, Observation, Outcome, Reading, Recipient, Span
 
 __all__ = [
-    "AFTER_DATA", "LOGGERS", "Clock", "Cut", "Envelope", "address_end", "better_sender", "decoded", "envelope", "joined", "lines", "lost_messages",
-    "repeated", "stamp", "strongest",
+    "AFTER_DATA", "LOGGERS", "Clock", "Cut", "Envelope", "address_end", "better_sender", "constructor", "decoded",
+    "envelope", "joined", "line_runs", "lines", "lost_messages", "repeated", "replaced", "stamp", "strongest",
 ]  # fmt: skip
 
 LINE_LIMIT = 1 << 20
+_T = TypeVar("_T")
 
 _MONTHS = {
     name: f"{number:02d}"
@@ -90,12 +92,22 @@ class Envelope(NamedTuple):
 
 
 def lines(blocks: Iterable[bytes], start: int, end: int, limit: int = LINE_LIMIT) -> Iterator[tuple[int, bytes]]:
-    r"""Offset and bytes, without line end, of every line whose first byte lies in [start, end); `end` = -1 is the end of all.
+    """Offset and bytes of every line that `line_runs` gives."""
+    for offset, run in line_runs(blocks, start, end, limit):
+        at = offset
+        for line in run:
+            yield at, line
+            at += len(line) + 1
 
-    `blocks` are the bytes from offset `start - 1` on (from 0 if `start` is 0): the byte before tells whether a line
-    begins at `start`. Lines end at "\n"; one "\r" before it goes too. NULs before a line are a hole that a crash left:
-    the line is owned by where the hole begins, its offset is where its text begins. A line of more than `limit` bytes
-    comes as `Cut`; no more than that and one block is held in memory.
+
+def line_runs(blocks: Iterable[bytes], start: int, end: int, limit: int = LINE_LIMIT) -> Iterator[tuple[int, list[bytes]]]:
+    r"""The lines, without line end, whose first byte lies in [start, end), in order; `end` = -1 is the end of all.
+
+    They come in runs: the offset of the first line, and lines of which each begins one byte behind the last, so that
+    readers in a hurry go through most of a block in one loop. `blocks` are the bytes from offset `start - 1` on (from 0 if
+    `start` is 0): the byte before tells whether a line begins at `start`. Lines end at "\n"; one "\r" before it goes too.
+    NULs before a line are a hole that a crash left: the line is owned by where the hole begins, its offset is where its
+    text begins. A line of more than `limit` bytes comes as `Cut`; no more than that and one block is held in memory.
     """
     offset = max(start - 1, 0)  # of the line that is being read
     position = offset  # of the block's first byte
@@ -107,21 +119,17 @@ def lines(blocks: Iterable[bytes], start: int, end: int, limit: int = LINE_LIMIT
         rows = block.split(b"\n")
         tail = rows.pop()
         if rows:
-            following = position + len(rows[0]) + 1
+            first = rows.pop(0)
             if offset >= start:
-                yield _tidied(b"".join((*held, rows[0])), offset, nuls, gone, limit)
+                yield _tidied(b"".join((*held, first)), offset, nuls, gone, limit)
+            offset = position + len(first) + 1
             position += len(block)
-            offset = following
-            plain = len(block) <= limit and (end < 0 or position <= end) and b"\r" not in block and b"\0" not in block
-            del rows[0]
-            for line in rows:
-                if plain:
-                    yield offset, line
-                elif 0 <= end <= offset:
-                    return
-                else:
-                    yield _tidied(line, offset, 0, 0, limit)
-                offset += len(line) + 1
+            if len(block) <= limit and (end < 0 or position <= end) and b"\r" not in block and b"\0" not in block:
+                if rows:
+                    yield offset, rows
+            else:
+                yield from _one_by_one(rows, offset, end, limit)
+            offset = position - len(tail)
             nuls = gone = size = 0
             held = []
         else:
@@ -139,15 +147,24 @@ def lines(blocks: Iterable[bytes], start: int, end: int, limit: int = LINE_LIMIT
         yield _tidied(b"".join(held), offset, nuls, gone, limit)
 
 
-def _tidied(line: bytes, offset: int, nuls: int, gone: int, limit: int) -> tuple[int, bytes]:
-    """A finished line; `nuls` before it and `gone` bytes of it have been let go already."""
+def _one_by_one(rows: Iterable[bytes], offset: int, end: int, limit: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Finished lines that are not all plain, as runs of one."""
+    for line in rows:
+        if 0 <= end <= offset:
+            return
+        yield _tidied(line, offset, 0, 0, limit)
+        offset += len(line) + 1
+
+
+def _tidied(line: bytes, offset: int, nuls: int, gone: int, limit: int) -> tuple[int, list[bytes]]:
+    """A finished line as a run; `nuls` before it and `gone` bytes of it have been let go already."""
     if not gone:
         bare = line.lstrip(b"\0")
         nuls += len(line) - len(bare)
         line = bare
     if gone or len(line) > limit:
-        return offset + nuls, Cut(gone + len(line))
-    return offset + nuls, line.removesuffix(b"\r")
+        return offset + nuls, [Cut(gone + len(line))]
+    return offset + nuls, [line.removesuffix(b"\r")]
 
 
 def decoded(text: bytes) -> str:
@@ -158,14 +175,16 @@ def decoded(text: bytes) -> str:
         return text.decode("latin-1")
 
 
-@lru_cache(maxsize=8192)
 def stamp(text: bytes) -> str:
     """A time of RFC 3164 or RFC 3339 form as `dates.FileClock.resolve` reads it; "" if it is none.
 
     With an offset: full ISO 8601. Without: `2025-09-17T16:03:12`. Without year: `--09-17T16:03:12`.
     """
-    if _EXACT.fullmatch(text):
-        return text.decode()
+    return text.decode() if _EXACT.fullmatch(text) else _stamp(text)
+
+
+@lru_cache(maxsize=1024)
+def _stamp(text: bytes) -> str:
     if _COMMON.fullmatch(text):
         return f"--{_MONTHS[text[:3].lower()]}-{text[4:6].replace(b' ', b'0').decode()}T{text[7:].decode()}"
     match = _ISO.fullmatch(text) or _RFC3164.fullmatch(text)
@@ -282,6 +301,50 @@ def lost_messages(program: str, payload: bytes) -> int:
     return int(match["a"] or match["b"] or match["c"])
 
 
+# --- records, made fast -------------------------------------------------------------------------------------------------
+#
+# A frozen dataclass sets each field through `object.__setattr__`, which for a record of twenty fields takes longer than to
+# read its lines. An open twin with the same slots is filled at the speed of any other object, and then told what it is.
+
+
+def _twin(kind: type) -> Any:
+    """A class with the slots of a frozen dataclass, which can be filled; Python lets an object change between the two."""
+    return make_dataclass(
+        kind.__name__, [(one.name, one.type, field(default=None)) for one in fields(kind)], slots=True, eq=False, repr=False
+    )
+
+
+def constructor(kind: type[_T]) -> Callable[..., _T]:
+    """What makes a frozen dataclass with slots out of *all* of its fields, by position: four times as fast as itself."""
+    twin, number = _twin(kind), len(fields(kind))
+
+    def made(*values: object) -> _T:
+        if len(values) != number:
+            msg = f"{kind.__name__} has {number} fields"
+            raise TypeError(msg)
+        one = twin(*values)
+        one.__class__ = kind
+        return cast("_T", one)
+
+    return made
+
+
+_OPEN: dict[type, tuple[Any, Callable[[Any], tuple[object, ...]]]] = {
+    kind: (_twin(kind), attrgetter(*(one.name for one in fields(kind)))) for kind in (Observation, Recipient)
+}
+
+
+def replaced(record: _T, **changes: object) -> _T:
+    """A copy of an observation or a recipient with other values in some fields: `dataclasses.replace`, four times as fast."""
+    kind = type(record)
+    twin, values = _OPEN[kind]
+    one = twin(*values(record))
+    for name, value in changes.items():
+        setattr(one, name, value)
+    one.__class__ = kind
+    return cast("_T", one)
+
+
 # --- addresses and records on several lines ----------------------------------------------------------------------------
 
 
@@ -327,6 +390,14 @@ def joined(pieces: Sequence[Fragment], clock_of: Callable[[tuple[str, str]], Clo
     The observation's span lies in the file of its first recipient's record. A recipient whose record lies in another
     file keeps its time, but no place (-1): a span names one file only.
     """
+    if len(pieces) == 1:
+        base = pieces[0].observation
+        clock = clock_of(base.span[:2])
+        recipients = [_timed(one, clock) for one in base.recipients]
+        if len(recipients) > 1:
+            recipients = [one for _, one in strongest((0, one) for one in recipients)]
+        logged = clock.resolve(base.stamp, "syslog")
+        return replaced(base, readings=(*base.readings, logged) if logged else base.readings, recipients=tuple(recipients))
     files: dict[tuple[str, str], int] = {}
     found = []
     for piece in pieces:
@@ -342,23 +413,23 @@ def joined(pieces: Sequence[Fragment], clock_of: Callable[[tuple[str, str]], Clo
     for piece in pieces[1:]:
         base = _filled(base, piece.observation)
     logged = clock_of(pieces[0].observation.span[:2]).resolve(base.stamp, "syslog")
-    return replace(
+    return replaced(
         base,
         span=Span(*spans[0][:2], min(span.start for span in spans), max(span.end for span in spans)),
         readings=(*base.readings, logged) if logged else base.readings,
-        recipients=tuple(one if file == home else replace(one, start=-1, end=-1) for file, one in found),
+        recipients=tuple(one if file == home else replaced(one, start=-1, end=-1) for file, one in found),
     )
 
 
 def _timed(recipient: Recipient, clock: Clock) -> Recipient:
     at = clock.resolve(recipient.stamp, "syslog")
-    return replace(recipient, at=at.at) if at else recipient
+    return replaced(recipient, at=at.at) if at else recipient
 
 
 def _filled(base: Observation, other: Observation) -> Observation:
     """What is said first stands; what was not said is filled in."""
     sender = better_sender(base.sender, other.sender)
-    return replace(
+    return replaced(
         base,
         direction=base.direction if base.direction is not Direction.UNKNOWN else other.direction,
         message_id=base.message_id or other.message_id,

@@ -61,6 +61,7 @@ def test_the_most_specific_indicator_is_named(address: str, indicator: str) -> N
         ({"window": {"start": datetime(2025, 9, 17)}}, "must be a time with a zone"),  # noqa: DTZ001  that is the point
         ({"window": {"start": "2025-09-17T00:00:00Z", "end": "2025-09-16T00:00:00Z"}}, "start before it ends"),
         ({"packages": [{}]}, "has no name"),
+        ({"indicators": {"domains": "a.example"}}, "must be a list of texts"),
         ({"indicators": {"domains": ["mtasv.net"]}, "not_indicators": {"mtasv.net": "a provider"}}, "remove one"),
     ],
 )
@@ -79,6 +80,12 @@ def test_a_bad_incident_is_refused_with_file_and_key(data: dict[str, Any], words
         ({"expected": [{"address": "a@b.example", "role": "cc"}]}, "must be 'blind' or 'any'"),
         ({"expected": [{"address": "a@b.example", "untill": "2025-01-01"}]}, "unknown key 'untill'"),
         ({"case": {"aware": "x"}}, "unknown key 'aware'"),
+        ({"organisation": {"domains": "acme.example"}}, "must be a list of texts"),
+        ({"organisation": []}, "must be a table"),
+        ({"expected": 3}, r"must be written as \[\[expected\]\]"),
+        ({"expected": [{"address": 3}]}, "must be a text"),
+        ({"servers": [{"streams": 3}]}, "must be a list of texts"),
+        ({"window": 3}, "must be a table"),
     ],
 )
 def test_a_bad_policy_is_refused_with_file_and_key(data: dict[str, Any], words: str) -> None:

@@ -21,8 +21,8 @@ KINDS = {"parsers": Parser, "detectors": Detector, "content": Reader, "reporters
 FILES = [
     (room, place)
     for room in ROOMS
-    for place in sorted((ROOT / "forensics" / room).glob("*.py"))
-    if not place.name.startswith("_")
+    for place in sorted([*(ROOT / "forensics" / room).glob("*.py"), *(ROOT / "forensics" / room).glob("*/__init__.py")])
+    if not place.name.startswith("_") or place.parent.name != room
 ]
 
 
@@ -78,7 +78,13 @@ def test_the_api_lists_every_room() -> None:
     }
 
 
-@pytest.mark.parametrize(("room", "place"), FILES, ids=lambda value: value if isinstance(value, str) else value.stem)
+def test_every_plugin_of_a_folder_has_its_file_here() -> None:
+    assert len(FILES) == sum(len(discover(room)) for room in ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("room", "place"), FILES, ids=lambda one: one if isinstance(one, str) else f"{one.parent.name}-{one.stem}"
+)
 def test_a_plugin_is_one_documented_file_with_its_value_at_the_end(room: str, place: Path) -> None:
     tree = ast.parse(place.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)

@@ -24,14 +24,24 @@ WHERE opens AND stamp != '' AND len(list_filter(readings, lambda r: r.clock = 'q
 ORDER BY evidence, member, start
 """
 
-# The same message in a dated source tells the year and zone of a log that has neither queue-id clocks nor dates.
+# The same message in a dated source tells the year and zone of a log that has neither queue-id clocks nor dates. The
+# Message-ID may stand in a later piece than the one that opens the message, but not behind the next opening of its key.
 _BORROWED = """
-SELECT f.evidence, f.member, f.stamp, d.utc
-FROM fragments f JOIN (
+WITH opened AS (
+  SELECT evidence, member, key, stamp, start, lead(start) OVER (PARTITION BY evidence, member, key ORDER BY start) AS next
+  FROM fragments WHERE opens AND stamp != ''
+),
+named AS (
+  SELECT o.evidence, o.member, o.stamp, o.start, arg_min(f.message_id, f.start) AS message_id
+  FROM opened o JOIN fragments f USING (evidence, member, key)
+  WHERE f.message_id != '' AND f.start >= o.start AND (o.next IS NULL OR f.start < o.next)
+  GROUP BY o.evidence, o.member, o.key, o.stamp, o.start
+),
+dated AS (
   SELECT message_id, arg_min(r.utc, (r.slack, r.clock != 'received_last', r.clock, r.utc)) AS utc
   FROM (SELECT message_id, unnest(readings) AS r FROM observations WHERE message_id != '') WHERE r.slack = 0 GROUP BY message_id
-) d USING (message_id)
-WHERE f.opens AND f.stamp != '' AND f.message_id != '' ORDER BY f.evidence, f.member, f.start
+)
+SELECT evidence, member, stamp, utc FROM named JOIN dated USING (message_id) ORDER BY evidence, member, start
 """
 
 _ORDERED = """

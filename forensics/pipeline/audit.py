@@ -101,8 +101,8 @@ def audit(
         watcher=watcher or Silence(),
         started=datetime.now(UTC),
     )
-    files = [one for one in (policy, options.policy_file) if isinstance(one, str | Path)]
-    skip = frozenset(Path(one).resolve() for one in files)
+    files = [one for one in (policy, incident, options.policy_file, options.key_file) if isinstance(one, str | Path)]
+    skip = frozenset(Path(one).resolve() for one in files)  # what steers the audit is no evidence, even if it lies among it
     return run.go([Path(one) for one in evidence], skip)
 
 
@@ -123,7 +123,7 @@ class _Run:
         log = CustodyLog(self.case.path / LOG)
         with suppress(FileNotFoundError):
             (self.case.path / "case.toml").unlink()  # unfinished from here on
-        log.append("audit begun", evidence=[str(root.resolve()) for root in roots], case=str(self.case.path.resolve()))
+        log.append("audit begun", evidence=[str(root.absolute()) for root in roots], case=str(self.case.path.resolve()))
         items, problems, duplicates = self._take_in(roots, skip, log)
         if not items:
             raise NoEvidenceError(_nothing(roots, problems))

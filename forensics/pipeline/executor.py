@@ -92,8 +92,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _begin_worker() -> None:
-    """A worker leaves Ctrl-C to its parent, and does not outlive it: its queue would never tell it that nobody is left."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker does not outlive its parent: its queue would never tell it that nobody is left."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -130,12 +129,22 @@ def _is_settled(future: Future[Result]) -> bool:
 def _submitted(pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task) -> Future[Result]:
     """A future, already failed where the pool broke before it could take the task."""
     try:
-        with _main_left_out(function):
+        with _main_left_out(function), _without_ctrl_c():
             return pool.submit(function, task)
     except BrokenProcessPool as error:
         failed: Future[Result] = Future()
         failed.set_exception(error)
         return failed
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Start workers that leave Ctrl-C to their parent, from their first moment on: they inherit what is blocked here."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -100,16 +100,20 @@ def batches(found: Sequence[Wanted], items: dict[str, Item], key: bytes, limits:
 
 def read_batch(batch: ContentBatch) -> list[Content]:
     """Read, decode and scan the records of a batch. Runs in a worker; never raises on any content."""
-    streams = {one.name: one for one in members(batch.item) if isinstance(one, Member)}
-    contents = []
-    for name in dict.fromkeys(one.span.member for one in batch.wanted):
-        here = [one for one in batch.wanted if one.span.member == name]
-        if name not in streams:
-            contents += [_lost(one, "the evidence can no longer be opened") for one in here]
-            continue
-        ranges = [(one.span.start, one.span.end) for one in here]
-        for one, (_, raw) in zip(here, read_ranges(streams[name], ranges, limit=BODY_BYTES), strict=True):
-            contents.append(_read(one, raw, batch))
+    contents: list[Content] = []
+    waiting = {
+        name: [one for one in batch.wanted if one.span.member == name]
+        for name in dict.fromkeys(w.span.member for w in batch.wanted)
+    }
+    for member in members(batch.item):  # one walk: an archive is unpacked once
+        if isinstance(member, Member) and (here := waiting.pop(member.name, None)):
+            ranges = [(one.span.start, one.span.end) for one in here]
+            contents += [
+                _read(one, raw, batch) for one, (_, raw) in zip(here, read_ranges(member, ranges, limit=BODY_BYTES), strict=True)
+            ]
+        if not waiting:
+            break
+    contents += [_lost(one, "the evidence can no longer be opened") for here in waiting.values() for one in here]
     return contents
 
 

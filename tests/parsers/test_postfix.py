@@ -13,8 +13,7 @@ from support import FORMATS, assembled, clocks_of, defects, observations, read, 
 
 from forensics.dates import FileClock, postfix_long_id_time
 from forensics.model import Direction, Fragment, Observation, Outcome, Role, Span, Statement
-from forensics.parsers import postfix
-from forensics.parsers.postfix import PARSER
+from forensics.parsers.postfix import PARSER, messages, queue_ids
 
 SAMPLES = sorted((FORMATS / "postfix").glob("*.log"))
 Q = "5464E12D687"
@@ -316,8 +315,8 @@ def test_any_cut_and_any_bound_tell_the_same(rows: list[tuple[str, str, str]], c
     expected = observations(PARSER, data)
     assert observations(PARSER, data, cut=cut) == expected
     with pytest.MonkeyPatch.context() as patch:  # letting go early changes nothing
-        patch.setattr(postfix, "_OPEN_LIMIT", bound - 1)
-        patch.setattr(postfix, "_PIECE_LIMIT", bound)
+        patch.setattr(messages, "OPEN_LIMIT", bound - 1)
+        patch.setattr(messages, "PIECE_LIMIT", bound)
         assert observations(PARSER, data) == expected
 
 
@@ -366,7 +365,7 @@ def test_a_slow_reader_finds_the_same_recipients(rows: list[tuple[str, str, str]
     )
 )
 def test_the_time_in_a_queue_id_is_that_of_dates(queue_id: str) -> None:
-    assert postfix._time_in(queue_id.encode()) == postfix_long_id_time(queue_id)
+    assert queue_ids.time_in(queue_id.encode()) == postfix_long_id_time(queue_id)
 
 
 def test_hostile_lines_take_linear_time() -> None:

@@ -1,0 +1,313 @@
+"""What each daemon of Postfix says of a message: one function for each kind of text behind the queue id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from forensics.addresses import canonical, canonical_message_id
+from forensics.model import Outcome, Recipient, Role
+from forensics.parsers.postfix.messages import Act, Book, Fact, Head, Message
+from forensics.syslog import AFTER_DATA, address_end, better_sender, constructor, decoded
+
+__all__ = ["DAEMONS", "unread"]
+
+_TEXT_LIMIT = 4_096  # bytes of an address, an identifier or a reply
+_CACHED = 320  # bytes: longer texts are hostile, and would fill a cache without being met again
+
+_FACTS = (b"client=", b"uid=", b"message-id=", b"from=<", b"to=<", b"removed")
+_QUEUED = re.compile(rb"\bqueued as ([0-9A-Za-z]{6,40})\)?\s*$")
+_FORWARDED = re.compile(rb"forwarded as ([0-9A-Za-z]{6,40})\b")
+_HERE = re.compile(rb"[^\[\]\s]{0,255}\[(?:127\.[0-9.]{1,11}|::1)\]|(?:localhost|127\.0\.0\.1)(?::\d{1,5})?$")
+_SPEAKS_SMTP = frozenset(("smtp", "lmtp", "relay"))
+_PLAIN_ADDRESS = re.compile(rb"[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}")
+_PLAIN_ID = re.compile(rb"<[!-;=?-~]{1,1000}>")
+_PLAIN_SENDER = re.compile(rb"from=<([A-Za-z0-9._+=@-]{0,320}+)>, size=([0-9]{1,18}+), nrcpt=([0-9]{1,9}+) ")
+_FURTHER = re.compile(rb", (?:sasl_sender|orig_queue_id|orig_client)=")
+_SECOND = re.compile(rb"Recipient address triggers BCC (\S{1,1024}); from=<")
+# members of an enumeration take their time to look up
+_ENVELOPE, _DELIVERED, _DEFERRED = Role.ENVELOPE, Outcome.DELIVERED, Outcome.DEFERRED
+_BOUNCED, _ACCEPTED = Outcome.BOUNCED, Outcome.ACCEPTED
+_record = constructor(Recipient)
+
+
+def unread(book: Book, text: bytes) -> None:
+    """Account for a text of a mail daemon that is no fact of mail, unless it is the beginning of one that was cut."""
+    if len(text) < 12 and any(fact.startswith(text) for fact in _FACTS):  # noqa: PLR2004  no fact's name is as long
+        book.defect("a Postfix line ends within its first word")
+    else:
+        book.ignored += 1
+
+
+# --- where a message comes from ------------------------------------------------------------------------------------------
+
+
+def _client(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """smtpd: `client=host[address], sasl_method=..., sasl_username=..., orig_queue_id=..., orig_client=...`."""
+    if not text.startswith(b"client="):
+        unread(book, text)
+        return
+    message = book.begun(head.queue, queue_id)
+    if message is None:
+        return
+    origin, before = _known_client(text) if len(text) <= _CACHED else _client_in(text)
+    message.came(origin)
+    if len(origin) == 1:
+        book.defect("the client of a message cannot be read; the line may be cut")
+    elif len(origin) > 2:  # noqa: PLR2004  with the user's name
+        message.submitted = True
+    if before:
+        message.link(head.queue.host, before, "came_from")
+
+
+def _client_in(text: bytes) -> tuple[tuple[Fact, ...], bytes]:
+    """Client, "smtpd" and user, as far as `client=...` tells them, and the queue id before a filter on this host."""
+    end = text.find(b", ")
+    client = text[7 : end if end >= 0 else len(text)]
+    if b"]" not in client:
+        return (("origin", "smtpd"),), b""
+    origin: tuple[Fact, ...] = (("client", decoded(client[:_TEXT_LIMIT])), ("origin", "smtpd"))
+    if end < 0:
+        return origin, b""
+    before = text.rfind(b", orig_queue_id=", end)
+    user = text.find(b", sasl_username=", end)
+    if user >= 0:
+        name = text[user + 16 :]
+        if b", " in name:
+            name = _FURTHER.split(name, maxsplit=1)[0]
+        origin += (("sasl_username", decoded(name[:_TEXT_LIMIT])),)
+    return origin, text[before + 16 :].split(b",", 1)[0] if before >= 0 and _HERE.match(client) else b""
+
+
+_known_client = lru_cache(maxsize=4096)(_client_in)
+
+
+def _pickup(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """pickup: `uid=33 from=<www-data>`; with `orig_id=` the message was put back by postsuper -r: nobody submitted it now."""
+    message = book.begun(head.queue, queue_id)
+    if message is None:
+        return
+    message.came((("origin", "pickup"),))
+    start = text.find(b" from=<")
+    end = address_end(text, start + 7, (b" orig_id=",), may_end=True) if start >= 0 else -1
+    if end < 0:
+        book.defect("the sender of a message from pickup cannot be read; the line may be cut")
+        return
+    message.sender = message.sender or decoded(text[start + 7 : end][:_TEXT_LIMIT])
+    before = text[end + 10 :] if text.startswith(b" orig_id=", end + 1) else b""
+    if before:
+        message.link(head.queue.host, before.strip(), "came_from")
+    else:
+        message.submitted = True
+
+
+def _message_id(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """cleanup: `message-id=<...>`, also empty, or without brackets where the client sent none."""
+    if not text.startswith(b"message-id="):
+        unread(book, text)
+        return
+    message = book.message(head.queue, queue_id)
+    if message is None or message.message_id:
+        return
+    name = text[11:]
+    if _PLAIN_ID.fullmatch(name) and name[-10:-1].lower() != b"mtasv.net":
+        message.message_id = name[1:-1].decode()
+    elif len(name) > _TEXT_LIMIT or (name[:1] == b"<" and b">" not in name):
+        book.defect("a Message-ID does not end; the line may be cut")
+    else:
+        message.message_id = canonical_message_id(decoded(name))
+
+
+def _sender(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """qmgr: `from=<s>, size=1234, nrcpt=2 (queue active)`; `nrcpt` counts what is left, so only the first one is whole."""
+    if not text.startswith(b"from=<"):
+        unread(book, text)
+        return
+    message = book.message(head.queue, queue_id)
+    if message is None:
+        return
+    plain = _PLAIN_SENDER.match(text)
+    if plain:
+        sender, size, count = plain.groups()
+        message.sender = better_sender(message.sender, sender.decode())
+    else:
+        end = address_end(text, 6, (b", size=", b", status="))
+        if end < 0:
+            book.defect("the sender of a message cannot be read; the line may be cut")
+            return
+        message.sender = better_sender(message.sender, decoded(text[6:end][:_TEXT_LIMIT]))
+        if not text.startswith(b", size=", end + 1):
+            return
+        size, _, rest = text[end + 8 :].partition(b", nrcpt=")
+        count, space, _ = rest.partition(b" ")
+        if not (space and size.isdigit() and count.isdigit()) or len(size) > 18 or len(count) > 9:  # noqa: PLR2004  64, 32 bit
+            book.defect("size and number of recipients cannot be read; the line may be cut")
+            return
+    if message.declared < 0:
+        message.size, message.declared = int(size), int(count)
+
+
+def _removed(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """qmgr, postsuper or cleanup: the message has left the queue."""
+    if not text.startswith(b"removed"):
+        unread(book, text)
+    elif book.message(head.queue, queue_id) is not None:
+        book.let_go(head.queue, queue_id, closes=True)
+
+
+# --- what became of each copy --------------------------------------------------------------------------------------------
+
+
+def _delivery(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """A delivery agent: `to=<t>, orig_to=<o>, relay=..., ..., status=sent (remote text)`.
+
+    The text in parentheses is the remote host's: everything is sought from the left, each field behind the last.
+    """
+    message = book.message(head.queue, queue_id)
+    if message is None:
+        return
+    original = b""
+    stop = end = address_end(text, 4, (b", relay=", b", orig_to=<"))
+    if end >= 0 and text.startswith(b", orig_to=<", end + 1):
+        stop = address_end(text, end + 12, (b", relay=",))
+        original = text[end + 12 : stop] if stop >= 0 else b""
+    if end < 0:  # the recipient may still be whole
+        end = text.find(b">")
+    if end < 0 or end > _TEXT_LIMIT or len(original) > _TEXT_LIMIT:
+        book.defect("the recipient of a delivery cannot be read; the line may be cut")
+        return
+    comma = text.find(b",", stop + 9) if stop >= 0 else -1
+    mark = text.find(b" status=", comma) if comma >= 0 else -1
+    status, _, reply = text[mark + 8 :].partition(b" (") if mark >= 0 else (b"", b"", b"")
+    reply = reply[:_TEXT_LIMIT].removesuffix(b")")
+    outcome = _STATUS.get(status)
+    if outcome is None:
+        if status in _PROBES:
+            message.facts += (("probe", "true"),)
+            book.ignored += 1
+            return
+        book.defect("what became of a delivery cannot be read; the line may be cut")
+        outcome = _ACCEPTED
+    elif outcome is not _DEFERRED:
+        outcome = _last_word(message, head, outcome, text[stop + 9 : comma] if comma >= 0 else b"", reply)
+    book.enter(head.queue, queue_id, message, _recipient(book, _ENVELOPE, outcome, text[4:end], original, reply))
+
+
+def _last_word(message: Message, head: Head, outcome: Outcome, relay: bytes, reply: bytes) -> Outcome:
+    """What became of a copy that is no longer in this queue; where it goes on under another id, that is noted.
+
+    Sent to a filter on this host, or forwarded by local(8), is handed on: its fate is told under the next id. discard(8)
+    says "sent", but the copy never left: rejected. "Sent" to anybody else is delivered.
+    """
+    if outcome is _BOUNCED:
+        return Outcome.REFUSED_AFTER_DATA if reply.endswith(AFTER_DATA) else outcome
+    if head.daemon == "discard":
+        return Outcome.REJECTED
+    match = None
+    if head.daemon == "local":
+        match = _FORWARDED.match(reply)
+    elif head.daemon in _SPEAKS_SMTP and _HERE.match(relay):
+        match = _QUEUED.search(reply)
+        if match is None and (head.daemon != "lmtp" or b"discarded" in reply):
+            return _ACCEPTED
+    if match is None:
+        return outcome
+    message.link(head.queue.host, match[1], "handed_to")
+    return _ACCEPTED
+
+
+def _recipient(book: Book, role: Role, outcome: Outcome, text: bytes, original: bytes = b"", reply: bytes = b"") -> Recipient:
+    address, written = _known_address(text) if len(text) <= _CACHED else _address_in(text)
+    before = _address_in(original)[0] if original else ""
+    if before == address:
+        before = ""
+    return _record(address, role, outcome, written, before, decoded(reply), None, book.stamp, book.start, book.end)
+
+
+def _address_in(text: bytes) -> tuple[str, str]:
+    """Canonical form, and the text as found where it differs in more than case."""
+    if _PLAIN_ADDRESS.fullmatch(text):  # the common case of `canonical`
+        return text.lower().decode(), ""
+    written = decoded(text)
+    address = canonical(written)
+    return address, "" if written.lower() == address else written
+
+
+_known_address = lru_cache(maxsize=16_384)(_address_in)
+
+
+# --- recipients that smtpd and cleanup name ------------------------------------------------------------------------------
+
+
+def _reject(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """smtpd, postscreen: `reject: RCPT from h[ip]: 554 5.7.1 <t@d>: text; from=<s> to=<t> proto=ESMTP helo=<h>`.
+
+    helo comes last and is the client's: from the left again. Rejects at other stages name no recipient.
+    """
+    kind = text.find(b"reject: RCPT from ", 0, 32)
+    if kind < 0:
+        book.ignored += 1
+        return
+    code = text.find(b": ", kind + 18) + 2
+    quoted = text.find(b" <", code, code + 16)
+    after = max(address_end(text, quoted + 2, (b": ",)), code) if quoted >= 0 else code
+    start = text.find(b"; from=<", after) + 8
+    middle = address_end(text, start, (b" to=<", b", to=<"))
+    begin = text.find(b"to=<", middle) + 4
+    end = address_end(text, begin, (b" proto=", b", proto="), may_end=True)
+    if code < 2 or start < 8 or middle < 0 or end < 0 or end - begin > _TEXT_LIMIT:  # noqa: PLR2004  not found
+        book.defect("a rejected recipient cannot be read; the line may be cut")
+        return
+    client, reply = text[kind + 18 : code - 2], text[code : start - 8][:_TEXT_LIMIT]
+    one = _recipient(book, _ENVELOPE, Outcome.REJECTED, text[begin:end], b"", reply)
+    facts: tuple[Fact, ...] = ()
+    if queue_id == b"NOQUEUE":
+        facts = (("client", decoded(client[:_TEXT_LIMIT])), ("origin", "smtpd"))
+    _named(book, head, queue_id, one, text[start:middle], facts)
+
+
+def _bcc(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """A copy that this server adds: action BCC of access(5) in smtpd, of header_checks(5) in cleanup."""
+    if head.daemon == "cleanup":
+        begin = text.rfind(b">: ") + 3
+        address = text[begin:] if begin > 2 else b""  # noqa: PLR2004  not found
+    else:
+        match = _SECOND.search(text)
+        address = match[1] if match else b""
+    if not 0 < len(address) <= _TEXT_LIMIT:
+        book.defect("the address of a copy that the server adds cannot be read; the line may be cut")
+        return
+    start = text.find(b"; from=<") + 8
+    end = address_end(text, start, (b" to=<", b" proto="))
+    sender = text[start:end] if end >= 0 and start >= 8 else b""  # noqa: PLR2004  not found
+    _named(book, head, queue_id, _recipient(book, Role.BCC, _ACCEPTED, address), sender, (("server_bcc", "true"),))
+
+
+def _named(book: Book, head: Head, queue_id: bytes, one: Recipient, sender: bytes, facts: tuple[Fact, ...]) -> None:
+    """Enter a recipient with its queue id; without one it is a record of its own."""
+    if queue_id != b"NOQUEUE":
+        message = book.message(head.queue, queue_id)
+        if message is not None:
+            message.facts += facts
+            book.enter(head.queue, queue_id, message, one)
+        return
+    alone = Message(book.start, book.stamp, book.end, sender=decoded(sender[:_TEXT_LIMIT]), recipients=[one], facts=facts)
+    book.let_alone(head.queue, alone, "reject" if one.role is _ENVELOPE else "bcc")
+
+
+_PROBES = (b"deliverable", b"undeliverable")
+_STATUS = {b"sent": _DELIVERED, b"deferred": _DEFERRED, b"SOFTBOUNCE": _DEFERRED, b"bounced": _BOUNCED}
+_DELIVERS: dict[bytes, Act] = {b"to=<": _delivery}
+_SMTPD: dict[bytes, Act] = {b"clie": _client, b"reje": _reject, b"milt": _reject, b"bcc:": _bcc}
+_QUEUE: dict[bytes, Act] = {b"from": _sender, b"remo": _removed}
+# which texts of a daemon are facts of mail, by their first four bytes
+DAEMONS: Mapping[str, Mapping[bytes, Act]] = {
+    "smtpd": _SMTPD,
+    "postscreen": {b"reje": _reject},
+    "cleanup": {b"mess": _message_id, b"bcc:": _bcc, b"remo": _removed},
+    "pickup": {b"uid=": _pickup},
+    "qmgr": _QUEUE, "oqmgr": _QUEUE, "nqmgr": _QUEUE,
+    "postsuper": {b"remo": _removed},
+    **dict.fromkeys(("smtp", "lmtp", "local", "virtual", "pipe", "error", "retry", "relay", "discard"), _DELIVERS),
+}  # fmt: skip

@@ -1,0 +1,36 @@
+"""Queue ids: which texts are some, and the time that a long one holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from forensics.dates import postfix_long_id_time
+
+__all__ = ["LETTERS", "is_queue_id", "time_in"]
+
+_HEX = b"0123456789ABCDEF"
+_BASE52 = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
+_VALUES = bytes(max(_BASE52.find(value), 0) for value in range(256))
+LETTERS = _BASE52 + _HEX  # all that occur in queue ids
+
+
+def is_queue_id(text: bytes) -> bool:
+    """Whether this may be a queue id: 5 hex digits of microseconds and an inode (upper case), or a long id (`mail_queue.h`)."""
+    return 6 <= len(text) <= 32 and (not text.translate(None, _HEX) or time_in(text) is not None)  # noqa: PLR2004  see above
+
+
+def time_in(queue_id: bytes) -> datetime | None:
+    """The time in a long queue id, in UTC, as `dates.postfix_long_id_time` reads it; None for a short one."""
+    cut = queue_id.rfind(b"z")
+    if cut < 10 or cut + 1 == len(queue_id) or queue_id.translate(None, _BASE52):  # noqa: PLR2004  6 for seconds, 4 for the rest
+        return None
+    second = _second(queue_id[: cut - 4])
+    a, b, c, d = queue_id[cut - 4 : cut].translate(_VALUES)
+    micro = ((a * 52 + b) * 52 + c) * 52 + d
+    return second.replace(microsecond=micro) if second and micro < 1_000_000 else None  # noqa: PLR2004
+
+
+@lru_cache(maxsize=4096)
+def _second(digits: bytes) -> datetime | None:
+    return postfix_long_id_time(digits.decode() + "0000z0")

@@ -1,0 +1,195 @@
+"""Reading a span: which lines are Postfix's, and what becomes of those that are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from forensics.model import Span, Statement
+from forensics.parsers.postfix.messages import Book, Head, Queue
+from forensics.parsers.postfix.payloads import DAEMONS, unread
+from forensics.parsers.postfix.queue_ids import LETTERS, is_queue_id
+from forensics.plugins import Record, Source
+from forensics.syslog import LOGGERS, Cut, Envelope, decoded, envelope, line_runs, lost_messages, repeated, stamp
+
+__all__ = ["POSTFIX", "read"]
+
+_HEAD_LIMIT = 4_096  # different hosts and programs remembered
+_PREFIX_LIMIT = 16_384  # the same, with the process
+_PID_LIMIT = 32  # digits
+_LONGEST_FACT = 12  # characters; no fact's name is as long
+_YEARLESS, _DATED = len(b"Sep  7 10:00:02 "), len(b"2025-09-17")
+
+POSTFIX = re.compile(rb"(?<![\w/.-])postfix[\w.-]{0,64}/[\w.-]")
+_FOREIGN = Head({}, "", Queue("", "", ""))  # another program's
+
+
+class _Prefixes:
+    """What stands before the texts of a span: the form and time of the stamps, and programs met before, by their bytes."""
+
+    __slots__ = ("by_process", "by_program", "stamp", "text", "width")
+
+    def __init__(self) -> None:
+        self.width = _YEARLESS  # of a stamp and the blank behind it
+        self.text = b""  # the last stamp, with that blank
+        self.stamp = ""  # its time
+        self.by_program: dict[bytes, Head] = {}
+        self.by_process: dict[bytes, Head] = {}
+
+    def head(self, line: bytes, prefix: bytes) -> Head | None:
+        """The head of a line with a common stamp, whose `prefix` ends before the first `: `; None if it was not met before."""
+        if not self.turn(line):
+            return None
+        tag = prefix[self.width :]
+        found = self.by_process.get(tag)
+        if found is None:
+            program, _, process = tag.partition(b"[")
+            if process.endswith(b"]") and process[:-1].isdigit() and len(process) <= _PID_LIMIT:
+                found = self.by_program.get(program)
+            if found is not None:
+                self._note(tag, found)
+        return found
+
+    def turn(self, line: bytes) -> bool:
+        """Read the stamp of a line; False if it has none of the two common forms."""
+        if line[_YEARLESS - 1 : _YEARLESS] == b" ":
+            width = _YEARLESS
+        elif line[_DATED : _DATED + 1] == b"T":
+            width = line.find(b" ", _DATED, 64) + 1
+        else:
+            return False
+        time = stamp(line[: width - 1]) if width else ""
+        if time:
+            self.width, self.text, self.stamp = width, line[:width], time
+        return time != ""
+
+    def learn(self, line: bytes, found: Envelope, head: Head) -> None:
+        """Remember what `envelope` found in a line, if that is all there is to its prefix."""
+        if found.program.startswith(LOGGERS) or not self.turn(line) or self.stamp != found.stamp:
+            return
+        prefix, _, payload = line.partition(b": ")
+        tag = prefix[self.width :]
+        process = f"[{found.pid}]" if found.pid else ""
+        if payload != found.payload or not decoded(tag).endswith(found.program + process):
+            return
+        if found.pid.isdecimal():
+            if len(self.by_program) >= _HEAD_LIMIT:
+                self.forget()
+            self.by_program[tag.partition(b"[")[0]] = head
+        self._note(tag, head)
+
+    def _note(self, tag: bytes, head: Head) -> None:
+        if len(self.by_process) >= _PREFIX_LIMIT:
+            self.by_process.clear()
+        self.by_process[tag] = head
+
+    def forget(self) -> None:
+        """Let go of all programs met so far."""
+        self.by_program.clear()
+        self.by_process.clear()
+
+
+def read(source: Source) -> Iterator[Record]:
+    """Fragments, defects and losses of one span, and a tally of its lines. No regular expression on the common way."""
+    span = source.span
+    book, prefixes = Book(span.evidence, span.member), _Prefixes()
+    total = 0
+    for offset, run in line_runs(source.blocks(max(span.start - 1, 0)), span.start, span.end):
+        total += len(run)
+        _read_run(book, prefixes, offset, run)
+        if book.ready:
+            yield from book.ready
+            book.ready.clear()
+    book.let_all_go()
+    yield from book.ready
+    yield Statement(span, "postfix", "tally", value=total, rows=book.ignored)
+
+
+def _read_run(book: Book, prefixes: _Prefixes, offset: int, run: list[bytes]) -> None:
+    """Enter consecutive lines, the first of which lies at `offset`, into the book."""
+    heads, width, text = prefixes.by_process, prefixes.width, prefixes.text
+    book.stamp = prefixes.stamp
+    end = offset - 1
+    for line in run:
+        start = end + 1
+        end = start + len(line)
+        parts = line.split(b": ", 2)
+        head = heads.get(parts[0][width:])
+        if head is None or line[:width] != text:
+            head = prefixes.head(line, parts[0])
+            if head is None:
+                book.start, book.end = start, end
+                _odd(book, prefixes, line)
+            width, text, book.stamp = prefixes.width, prefixes.text, prefixes.stamp
+            if head is None:
+                continue
+        payload = parts[-1]
+        act = head.actions.get(payload[:4])
+        if act is not None and len(parts) > 2:  # noqa: PLR2004  prefix, queue id, text
+            book.start = start
+            book.end = end
+            act(book, head, parts[1], payload)
+        elif head is _FOREIGN or (len(payload) > _LONGEST_FACT and b" " in payload and not parts[1].startswith(b"message rep")):
+            book.ignored += 1
+        else:
+            book.start, book.end = start, end
+            _rest(book, head, line[len(parts[0]) + 2 :])
+
+
+def _odd(book: Book, prefixes: _Prefixes, line: bytes) -> None:
+    """A line of a host and program not met before, or of a form that the common way does not read."""
+    if isinstance(line, Cut):
+        book.end = book.start + line.length
+        book.defect("a line is longer than any line of a log")
+        return
+    found = envelope(line)
+    if found is None:
+        if POSTFIX.search(line[:512]):
+            book.defect("host, program or time of a Postfix line cannot be read; the line may be cut")
+        else:
+            book.ignored += 1
+        return
+    lost = lost_messages(found.program, found.payload)
+    if lost:
+        span = Span(book.evidence, book.member, book.start, book.end)
+        book.ready.append(Statement(span, "postfix", "lost", scope=found.host, value=lost, stamp=found.stamp))
+    head = _head_of(book, prefixes, found)
+    prefixes.learn(line, found, head)
+    if head is not _FOREIGN:
+        book.stamp = found.stamp
+        _rest(book, head, found.payload)
+    elif not lost:
+        book.ignored += 1
+
+
+def _head_of(book: Book, prefixes: _Prefixes, found: Envelope) -> Head:
+    """The head of a mail daemon's line: the first element of the program is the instance, the last the daemon."""
+    instance, *_, daemon = found.program.split("/") if "/" in found.program else ("", "")
+    if not instance.startswith("postfix") or daemon not in DAEMONS:
+        return _FOREIGN
+    if len(book.queues) >= _HEAD_LIMIT:
+        book.let_all_go()
+        book.queues.clear()
+        prefixes.forget()
+    host = found.host
+    queue = book.queues.get((host, instance))
+    if queue is None:
+        queue = book.queues[host, instance] = Queue(host, instance, host if instance == "postfix" else f"{host}/{instance}")
+    return Head(DAEMONS[daemon], daemon, queue)
+
+
+def _rest(book: Book, head: Head, payload: bytes) -> None:
+    """A mail daemon's text off the common way; `message repeated` counts once, and begins nothing."""
+    inner = repeated(payload)
+    book.again = inner is not None
+    queue_id, colon, text = (payload if inner is None else inner).partition(b": ")
+    act = head.actions.get(text[:4])
+    if act is not None:
+        act(book, head, queue_id, text)
+    elif colon and is_queue_id(queue_id):
+        unread(book, text)
+    elif not colon and b" " not in queue_id and not queue_id.rstrip(b":").translate(None, LETTERS):
+        book.defect("a Postfix line ends within its queue id")
+    else:
+        book.ignored += 1
+    book.again = False
