@@ -6,7 +6,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC
 from functools import lru_cache
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -76,15 +79,24 @@ def _place(span: Span) -> tuple[str, str, int, int]:
     return span.evidence, _shown(span.member), span.start, span.end
 
 
+# The fields of one row, in the order of its columns: one call in C instead of many attribute look-ups
+_OBSERVED = attrgetter(
+    "source", "kind", "route", "direction", "server", "stream", "message_id", "sender", "envelope_sender", "subject_hash",
+    "size", "stamp", "header_known", "declared", "has_body",
+)  # fmt: skip
+_RECEIVED = attrgetter("address", "role", "outcome", "written", "original", "reply", "at", "stamp", "start", "end")
+_REPLY, _SUBJECT_HASH = 5, 16  # positions in a recipient and in a row
+
+
 class Encoder:
     """Gathers fragments into one Arrow table. Subjects are hashed and remote replies redacted before they enter it."""
 
     def __init__(self, key: bytes, redact: Callable[[str], str]) -> None:
         self._key, self._redact = key, redact
-        self._scalars: dict[str, list[Any]] = {name: [] for name in _SCALARS}
         self._lists: dict[str, list[Any]] = {name: [] for name in _LIST_FIELDS}
         self._offsets: dict[str, list[int]] = {name: [0] for name in _LIST_FIELDS}
         self._rows: list[tuple[Any, ...]] = []
+        self._hashes: list[str] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -92,72 +104,109 @@ class Encoder:
     def add(self, fragment: Fragment) -> None:
         """Take one fragment in."""
         seen = fragment.observation
-        self._rows.append((
-            _shown(fragment.key), fragment.opens, fragment.closes, *_place(seen.span),
-            seen.source, _shown(seen.kind), seen.route.value, seen.direction.value, _shown(seen.server), _shown(seen.stream),
-            _shown(seen.message_id), _shown(seen.sender), _shown(seen.envelope_sender),
-            subject_hash(seen.subject, self._key) if seen.subject else seen.subject_hash, _size(seen.size), _shown(seen.stamp),
-            seen.header_known, _size(seen.declared, 31), seen.has_body,
-        ))  # fmt: skip
-        lists = self._lists
-        lists["ids"].extend(map(_shown, seen.ids))
-        lists["attachments"].extend(map(_shown, seen.attachments))
-        lists["readings"].extend((_shown(one.clock), one.at, min(one.slack, _SLACK)) for one in seen.readings)
-        lists["facts"].extend((_shown(name), _shown(value)) for name, value in seen.facts)
-        redact = self._redact
-        lists["recipients"].extend(
-            (
-                _shown(one.address), one.role.value, one.outcome.value, _shown(one.written), _shown(one.original),
-                _shown(redact(_shown(one.reply))) if one.reply else "", one.at, _shown(one.stamp), one.start, one.end,
-            )
-            for one in seen.recipients
-        )  # fmt: skip
-        for name, offsets in self._offsets.items():
-            offsets.append(len(lists[name]))
+        self._rows.append((fragment.key, fragment.opens, fragment.closes, *seen.span, *_OBSERVED(seen)))
+        self._hashes.append(subject_hash(seen.subject, self._key) if seen.subject else seen.subject_hash)
+        lists, offsets = self._lists, self._offsets
+        for name, values in (
+            ("ids", seen.ids),
+            ("attachments", seen.attachments),
+            ("readings", seen.readings),
+            ("facts", seen.facts),
+        ):
+            if values:
+                lists[name].extend(values)
+            offsets[name].append(len(lists[name]))
+        lists["recipients"].extend(map(_RECEIVED, seen.recipients))
+        offsets["recipients"].append(len(lists["recipients"]))
 
     def table(self) -> pa.Table:
         """Everything taken in so far, in order."""
-        scalars = dict(zip(_SCALARS, zip(*self._rows, strict=True), strict=True)) if self._rows else dict.fromkeys(_SCALARS, ())
-        columns = []
+        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(_SCALARS)
+        scalars: dict[str, Sequence[Any]] = dict(zip(_SCALARS, columns, strict=True))
+        scalars["subject_hash"] = self._hashes
+        for name in ("size", "declared"):  # what evidence states may be less than nothing
+            scalars[name] = [max(-1, number) for number in scalars[name]]
+        arrays = []
         for field in OBSERVATIONS:
             if field.name in _LIST_FIELDS:
-                values = _array(self._lists[field.name], field.type.value_type)
-                columns.append(pa.ListArray.from_arrays(pa.array(self._offsets[field.name], pa.int32()), values))
+                values = self._values(field.name, field.type.value_type)
+                arrays.append(pa.ListArray.from_arrays(pa.array(self._offsets[field.name], pa.int32()), values))
             else:
-                columns.append(pa.array(scalars[field.name], field.type))
-        return pa.table(columns, schema=OBSERVATIONS)
+                arrays.append(_array(scalars[field.name], field.type))
+        return pa.table(arrays, schema=OBSERVATIONS)
+
+    def _values(self, name: str, kind: pa.DataType) -> pa.Array:
+        values = self._lists[name]
+        if not pa.types.is_struct(kind):
+            return _array(values, kind)
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        columns: list[Sequence[Any]] = list(zip(*values, strict=True)) if values else [()] * len(fields)
+        if name == "recipients":
+            redact = self._redact
+            columns[_REPLY] = [redact(_shown(reply)) if reply else "" for reply in columns[_REPLY]]
+        arrays = [_array(column, field.type) for column, field in zip(columns, fields, strict=True)]
+        return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_struct(kind):
+    """Values as they are; only where a column cannot hold one (a lone surrogate, a number without end) each is made to fit."""
+    try:
         return pa.array(values, kind)
-    fields = [kind.field(i) for i in range(kind.num_fields)]
-    columns = list(zip(*values, strict=True)) if values else [()] * len(fields)
-    return pa.StructArray.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)], fields=fields
-    )
+    except (UnicodeEncodeError, OverflowError, pa.ArrowException):
+        return pa.array([_fitting(value, kind) for value in values], kind)
 
 
-def _recipient(row: dict[str, Any]) -> Recipient:
-    row = {**row, "role": Role(row["role"]), "outcome": Outcome(row["outcome"]), "at": row["utc"]}
-    del row["utc"]
-    return Recipient(**row)
+def _fitting(value: object, kind: pa.DataType) -> object:
+    if isinstance(value, str):
+        return _shown(str(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _size(value, kind.bit_width - 1)
+    return value
+
+
+_ROLES = {role.value: role for role in Role}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_ROUTES = {route.value: route for route in Route}
+_DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
 def decode(batch: pa.RecordBatch) -> Iterator[Fragment]:
     """The fragments of a batch. Subjects are gone, their hashes stay."""
-    for row in batch.to_pylist():
-        span = Span(row["evidence"], row["member"], row["start"], row["end"])
-        recipients = tuple(_recipient(one) for one in row["recipients"])
+    scalars = [batch.column(name).to_pylist() for name in _SCALARS]
+    ids, attachments = (_members(batch.column(name), lambda text: text) for name in ("ids", "attachments"))
+    readings = _members(batch.column("readings"), Reading)
+    facts = _members(batch.column("facts"), lambda name, value: (name, value))
+    recipients = _members(batch.column("recipients"), _recipient)
+    for row, *lists in zip(zip(*scalars, strict=True), ids, readings, recipients, attachments, facts, strict=True):
+        key, opens, closes, evidence, member, start, end, source, kind, route, direction, server, stream, *rest = row
+        message_id, sender, envelope_sender, hashed, size, stamp, header_known, declared, has_body = rest
         observation = Observation(
-            span=span, source=row["source"], kind=row["kind"], route=Route(row["route"]), direction=Direction(row["direction"]),
-            server=row["server"], stream=row["stream"], message_id=row["message_id"], ids=tuple(row["ids"]),
-            sender=row["sender"], envelope_sender=row["envelope_sender"], subject_hash=row["subject_hash"], size=row["size"],
-            readings=tuple(Reading(one["clock"], one["utc"], one["slack"]) for one in row["readings"]), stamp=row["stamp"], recipients=recipients,
-            header_known=row["header_known"], declared=row["declared"], attachments=tuple(row["attachments"]),
-            has_body=row["has_body"], facts=tuple((one["name"], one["value"]) for one in row["facts"]),
+            Span(evidence, member, start, end), source, kind, _ROUTES[route], _DIRECTIONS[direction], server, stream, message_id,
+            lists[0], sender, envelope_sender, "", hashed, size, lists[1], stamp, lists[2], header_known, declared, lists[3],
+            has_body, lists[4],
         )  # fmt: skip
-        yield Fragment(row["key"], observation, row["opens"], row["closes"])
+        yield Fragment(key, observation, opens, closes)
+
+
+def _recipient(address: str, role: str, outcome: str, *rest: Any) -> Recipient:  # noqa: ANN401  the other columns, in order
+    return Recipient(address, _ROLES[role], _OUTCOMES[outcome], *rest)
+
+
+def _members(column: pa.ListArray, make: Callable[..., Any]) -> Iterator[tuple[Any, ...]]:
+    """The lists of a column, each member made from its fields."""
+    flat = column.flatten()
+    fields = flat.flatten() if pa.types.is_struct(flat.type) else [flat]
+    members = map(make, *(_plain(field) for field in fields))
+    for length in column.value_lengths().to_pylist():
+        yield tuple(islice(members, length)) if length else ()
+
+
+def _plain(column: pa.Array) -> list[Any]:
+    """Python values; times as aware UTC, by a shorter way than Arrow's own, which looks up the zone for each."""
+    if not pa.types.is_timestamp(column.type):
+        listed: list[Any] = column.to_pylist()
+        return listed
+    return [at and at.replace(tzinfo=UTC) for at in column.cast(pa.timestamp("us")).to_pylist()]
 
 
 def defect_table(defects: Sequence[Defect]) -> pa.Table:

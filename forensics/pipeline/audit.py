@@ -24,7 +24,7 @@ from forensics.incident import NO_INCIDENT, Incident
 from forensics.model import Defect, Finding, Limits
 from forensics.pipeline.answers import Answers, Asked, answer
 from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
-from forensics.pipeline.executor import Executor, Lost, default_executor
+from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
 from forensics.pipeline.first_pass import Batch, Receipt, parse_batch, parsers, plan, remove_strays
 from forensics.pipeline.second_pass import Content, batches, read_batch, wanted
 from forensics.pipeline.summary import Told, summarise
@@ -182,6 +182,7 @@ class _Run:
                 self.watcher.advance(result.size)
         return receipts, defects
 
+    @rare_collections()
     def _answer(
         self,
         connection: duckdb.DuckDBPyConnection,

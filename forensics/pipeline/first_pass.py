@@ -19,6 +19,7 @@ from forensics.columns import OBSERVATIONS, Encoder, defect_table, statement_tab
 from forensics.evidence import Item, Member, MemberSource, Problem, first_bytes, head_of, members, spans
 from forensics.leaks import load_rules, redact
 from forensics.model import Defect, Fragment, Span, Statement
+from forensics.pipeline.executor import rare_collections
 from forensics.plugins import Parser, discover
 
 __all__ = ["Batch", "Receipt", "Work", "identify", "parse_batch", "parsers", "plan"]
@@ -196,6 +197,7 @@ class _Parts:
         return parts
 
 
+@rare_collections()
 def parse_batch(batch: Batch) -> Receipt:
     """Parse a batch into parts, or return the receipt of the run that already did. Runs in a worker."""
     receipt = batch.tables / "receipts" / f"{batch.name}.json"

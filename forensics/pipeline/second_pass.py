@@ -14,6 +14,7 @@ from forensics.evidence import Item, Member, members, read_ranges
 from forensics.leaks import load_rules, redact, scan
 from forensics.model import Leak, Limits, Span, Text, Unread
 from forensics.people import mentioned
+from forensics.pipeline.executor import rare_collections
 from forensics.pipeline.first_pass import parsers
 from forensics.plugins import Reader, discover
 
@@ -98,6 +99,7 @@ def batches(found: Sequence[Wanted], items: dict[str, Item], key: bytes, limits:
         yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits)
 
 
+@rare_collections()
 def read_batch(batch: ContentBatch) -> list[Content]:
     """Read, decode and scan the records of a batch. Runs in a worker; never raises on any content."""
     contents: list[Content] = []

@@ -117,7 +117,11 @@ def _counts(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, int]
             name: len(tables[name])
             for name in ("exposed_messages", "possible_messages", "not_delivered", "unexpected_recipients")
         },
-        **{name: len(tables[name]) for name in ("credentials", "people", "defects")},
+        "defects": len(tables["defects"]),
+        **{name: sum(row["verdict"] != "possible" for row in tables[name]) for name in ("credentials", "people")},
+        **{
+            f"{name}_of_possible": sum(row["verdict"] == "possible" for row in tables[name]) for name in ("credentials", "people")
+        },
     }
 
 
@@ -165,8 +169,10 @@ def _next_steps(told: Told, incident: Incident) -> list[str]:
     """In order: contain, preserve, rotate, review sign-ins, notify, close gaps. A key mailed through a live host leaks again."""
     tables = told.tables
     steps = list(incident.precautions[:2]) if incident.precautions else [_CONTAIN, _PRESERVE]
-    live = [row for row in tables["credentials"] if row["state"] == "live_until_rotated"]
-    gone = [row for row in tables["credentials"] if row["state"] != "live_until_rotated"]
+    credentials = [row for row in tables["credentials"] if row["verdict"] != "possible"]
+    live = [row for row in credentials if row["state"] == "live_until_rotated"]
+    gone = [row for row in credentials if row["state"] != "live_until_rotated"]
+    people = sum(row["verdict"] != "possible" for row in tables["people"])
     if live:
         urgent = sum(row["severity"] in {"critical", "high"} for row in live)
         steps.append(
@@ -179,7 +185,7 @@ def _next_steps(told: Told, incident: Incident) -> list[str]:
         )
     if tables["exposed_messages"]:
         steps.append(
-            f"Let counsel decide whom to notify: {len(tables['people'])} people take part in or are named in exposed mail (people.csv); "
+            f"Let counsel decide whom to notify: {people} people take part in or are named in exposed mail (people.csv); "
             "notification.json holds the figures without personal data."
         )
     if tables["possible_messages"]:

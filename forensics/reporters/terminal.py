@@ -52,17 +52,22 @@ def cell(value: object) -> Text:
 def screen(case: Case) -> RenderableType:
     """The whole summary as one Rich renderable; nothing of the evidence is read as markup."""
     summary = case.summary
-    parts: list[RenderableType] = [_head(summary), _coverage(summary), _figures(case, summary)]
+    parts: list[RenderableType] = [_head(summary), _coverage(summary), _figures(summary)]
     if (recipients := case.read("unexpected_recipients")).shape[0]:
         parts.append(_recipients(recipients))
-    if (credentials := case.read("credentials")).shape[0]:
+    if (credentials := _of_exposed(case.read("credentials"))).shape[0]:
         parts.append(_credentials(credentials))
-    if (people := case.read("people")).shape[0]:
+    if (people := _of_exposed(case.read("people"))).shape[0]:
         parts.append(_people(people))
     if review := [one for one in summary["excused"] if one["review"]]:
         parts.append(_review(review))
     parts += [_steps(summary), _files(case)]
     return Group(*parts)
+
+
+def _of_exposed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows that only possible messages gave."""
+    return frame[frame["verdict"] != "possible"]
 
 
 def _head(summary: dict[str, Any]) -> RenderableType:
@@ -92,7 +97,7 @@ def _coverage(summary: dict[str, Any]) -> RenderableType:
     return Group(Text(f"\n{plain(summary['coverage_text'])}{more}", style="bold"), table)
 
 
-def _figures(case: Case, summary: dict[str, Any]) -> RenderableType:
+def _figures(summary: dict[str, Any]) -> RenderableType:
     counts, verdicts, proofs = summary["counts"], summary["verdicts"], summary["proofs"]
     text = Text("\nExposed mail\n", style="bold")
     lines = [
@@ -103,7 +108,7 @@ def _figures(case: Case, summary: dict[str, Any]) -> RenderableType:
         ),
         (counts["not_delivered"], "whose unexpected copies all failed (not_delivered.csv)"),
         (counts["possible_messages"], "possible, kept apart and not counted as exposed"),
-        (len(case.read("credentials")), "distinct credentials in exposed mail"),
+        (counts["credentials"], "distinct credentials in exposed mail"),
         (counts["people"], "people in or named by exposed mail"),
         (summary["unread"]["messages_without_content"], "exposed messages whose content is nowhere in the evidence"),
         (summary["unread"]["messages_partial"], "exposed messages whose content could be read in part only"),

@@ -54,7 +54,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "window": {"start": None, "end": None, "basis": "all evidence"},
         "conclusion": "cannot_tell", "conclusion_text": "It cannot be told.", "ongoing": "unknown", "ongoing_text": "Unknown.",
         "coverage": [], "coverage_text": "No record.", "counts": dict.fromkeys(
-            ("exposed_messages", "possible_messages", "not_delivered", "people", "defects", "evidence_files"), 0),
+            ("exposed_messages", "possible_messages", "not_delivered", "people", "credentials", "defects", "evidence_files"), 0),
         "verdicts": {"confirmed": 0, "probable": 0, "possible": 0},
         "proofs": {"fetched": 0, "delivered": 0, "accepted": 0, "attempted": 0, "inferred": 0},
         "excused": [], "unread": {"messages_without_content": 0, "messages_partial": 0}, "next_steps": ["Contain first."],
@@ -153,7 +153,11 @@ def test_a_notification_names_nobody_and_keeps_possible_apart(tmp_path: Path) ->
         {
             "exposed_messages": [exposed, exposed],
             "possible_messages": [row("possible_messages", "someone@else.example")],
-            "people": [row("people", "victim@customer.example") | {"relation": "correspondent", "residency_hint": ""}],
+            "people": [
+                row("people", "victim@customer.example")
+                | {"relation": "correspondent", "residency_hint": "", "verdict": "confirmed"},
+                row("people", "onlooker@customer.example") | {"verdict": "possible"},
+            ],
             "personal_data": [row("personal_data", "x") | {"kind": "health"}],
             "credentials": [row("credentials", "x") | {"kind": "password"}],
             "unexpected_recipients": [

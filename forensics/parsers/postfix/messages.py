@@ -16,6 +16,7 @@ __all__ = ["Act", "Book", "Head", "Message", "Queue"]
 
 OPEN_LIMIT = 100_000  # messages held open; beyond it all are let go as pieces, which `assembly` joins again
 PIECE_LIMIT = 2_000  # delivery lines held for one message
+_ADDRESS_LIMIT = 16_384  # addresses remembered
 _NO_IDS = frozenset((b"NOQUEUE", b"warning", b"fatal", b"error", b"panic", b"statistics", b"info"))
 # members of an enumeration take their time to look up
 _SMTP, _SUBMITTED, _UNSAID = Route.SMTP, Direction.SUBMITTED, Direction.UNKNOWN
@@ -76,6 +77,7 @@ class Head:
     actions: Mapping[bytes, Act]
     daemon: str
     queue: Queue
+    is_last_word: bool = True  # "sent" of this daemon means delivered, if it was not to this host
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +91,7 @@ class Book:
     stamp: str = ""
     again: bool = False  # the line says "message repeated": it begins nothing
     queues: dict[tuple[str, str], Queue] = field(default_factory=dict)
+    addresses: dict[bytes, str] = field(default_factory=dict)  # plain ones: as written to canonical
     opened: int = 0
     ignored: int = 0
     ready: list[Record] = field(default_factory=list)
@@ -132,6 +135,13 @@ class Book:
         message.recipients.append(recipient)
         if len(message.recipients) >= PIECE_LIMIT:
             self.let_go(queue, queue_id, closes=False)
+
+    def note_address(self, written: bytes, address: str) -> str:
+        """Remember the canonical form of a plain address: most are met again."""
+        if len(self.addresses) >= _ADDRESS_LIMIT:
+            self.addresses.clear()
+        self.addresses[written] = address
+        return address
 
     def let_go(self, queue: Queue, queue_id: bytes, *, closes: bool) -> None:
         """A message has ended (`closes`), or is let go as a piece."""

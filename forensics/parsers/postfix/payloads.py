@@ -11,7 +11,7 @@ from forensics.model import Outcome, Recipient, Role
 from forensics.parsers.postfix.messages import Act, Book, Fact, Head, Message
 from forensics.syslog import AFTER_DATA, address_end, better_sender, constructor, decoded
 
-__all__ = ["DAEMONS", "unread"]
+__all__ = ["DAEMONS", "HAND_ON", "unread"]
 
 _TEXT_LIMIT = 4_096  # bytes of an address, an identifier or a reply
 _CACHED = 320  # bytes: longer texts are hostile, and would fill a cache without being met again
@@ -20,6 +20,7 @@ _FACTS = (b"client=", b"uid=", b"message-id=", b"from=<", b"to=<", b"removed")
 _QUEUED = re.compile(rb"\bqueued as ([0-9A-Za-z]{6,40})\)?\s*$")
 _FORWARDED = re.compile(rb"forwarded as ([0-9A-Za-z]{6,40})\b")
 _HERE = re.compile(rb"[^\[\]\s]{0,255}\[(?:127\.[0-9.]{1,11}|::1)\]|(?:localhost|127\.0\.0\.1)(?::\d{1,5})?$")
+HAND_ON = frozenset(("discard", "local"))  # daemons whose "sent" may be something else
 _SPEAKS_SMTP = frozenset(("smtp", "lmtp", "relay"))
 _PLAIN_ADDRESS = re.compile(rb"[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}")
 _PLAIN_ID = re.compile(rb"<[!-;=?-~]{1,1000}>")
@@ -162,11 +163,50 @@ def _removed(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
 def _delivery(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
     """A delivery agent: `to=<t>, orig_to=<o>, relay=..., ..., status=sent (remote text)`.
 
-    The text in parentheses is the remote host's: everything is sought from the left, each field behind the last.
+    The common line has a plain address, and a relay that is not on this host; all others are read by `_other_delivery`.
     """
     message = book.message(head.queue, queue_id)
     if message is None:
         return
+    before, _, after = text.partition(b" status=")
+    to, _, rest = before.partition(b">, relay=")
+    relay, comma, _ = rest.partition(b",")
+    status, _, reply = after.partition(b" (")
+    outcome = _STATUS.get(status)
+    address = book.addresses.get(to)
+    if address is None and _PLAIN_ADDRESS.fullmatch(to, 4):
+        address = book.note_address(to, to[4:].lower().decode())
+    sure = outcome is _DEFERRED or (outcome is _DELIVERED and head.is_last_word and not _may_be_here(relay))
+    if address is None or outcome is None or not comma or not sure:
+        _other_delivery(book, head, queue_id, message, text)
+        return
+    said = decoded(reply[:_TEXT_LIMIT].removesuffix(b")"))
+    one = _record(address, _ENVELOPE, outcome, "", "", said, None, book.stamp, book.start, book.end)
+    book.enter(head.queue, queue_id, message, one)
+
+
+def _other_delivery(book: Book, head: Head, queue_id: bytes, message: Message, text: bytes) -> None:
+    """Any line of a delivery agent. Its last text is the remote host's: each field is sought from the left, behind the last."""
+    fields = _delivery_in(text)
+    if fields is None:
+        book.defect("the recipient of a delivery cannot be read; the line may be cut")
+        return
+    to, original, relay, status, reply = fields
+    if status in _PROBES:
+        message.facts += (("probe", "true"),)
+        book.ignored += 1
+        return
+    outcome = _STATUS.get(status)
+    if outcome is None:
+        book.defect("what became of a delivery cannot be read; the line may be cut")
+        outcome = _ACCEPTED
+    else:
+        outcome = _last_word(message, head, outcome, relay, reply)
+    book.enter(head.queue, queue_id, message, _recipient(book, _ENVELOPE, outcome, to, original, reply))
+
+
+def _delivery_in(text: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes] | None:
+    """Recipient, original recipient, relay, status and reply of a delivery, "" for what is not there; None without recipient."""
     original = b""
     stop = end = address_end(text, 4, (b", relay=", b", orig_to=<"))
     if end >= 0 and text.startswith(b", orig_to=<", end + 1):
@@ -175,23 +215,11 @@ def _delivery(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
     if end < 0:  # the recipient may still be whole
         end = text.find(b">")
     if end < 0 or end > _TEXT_LIMIT or len(original) > _TEXT_LIMIT:
-        book.defect("the recipient of a delivery cannot be read; the line may be cut")
-        return
+        return None
     comma = text.find(b",", stop + 9) if stop >= 0 else -1
     mark = text.find(b" status=", comma) if comma >= 0 else -1
     status, _, reply = text[mark + 8 :].partition(b" (") if mark >= 0 else (b"", b"", b"")
-    reply = reply[:_TEXT_LIMIT].removesuffix(b")")
-    outcome = _STATUS.get(status)
-    if outcome is None:
-        if status in _PROBES:
-            message.facts += (("probe", "true"),)
-            book.ignored += 1
-            return
-        book.defect("what became of a delivery cannot be read; the line may be cut")
-        outcome = _ACCEPTED
-    elif outcome is not _DEFERRED:
-        outcome = _last_word(message, head, outcome, text[stop + 9 : comma] if comma >= 0 else b"", reply)
-    book.enter(head.queue, queue_id, message, _recipient(book, _ENVELOPE, outcome, text[4:end], original, reply))
+    return text[4:end], original, text[stop + 9 : comma] if comma >= 0 else b"", status, reply[:_TEXT_LIMIT].removesuffix(b")")
 
 
 def _last_word(message: Message, head: Head, outcome: Outcome, relay: bytes, reply: bytes) -> Outcome:
@@ -200,6 +228,8 @@ def _last_word(message: Message, head: Head, outcome: Outcome, relay: bytes, rep
     Sent to a filter on this host, or forwarded by local(8), is handed on: its fate is told under the next id. discard(8)
     says "sent", but the copy never left: rejected. "Sent" to anybody else is delivered.
     """
+    if outcome is _DEFERRED:
+        return outcome
     if outcome is _BOUNCED:
         return Outcome.REFUSED_AFTER_DATA if reply.endswith(AFTER_DATA) else outcome
     if head.daemon == "discard":
@@ -217,8 +247,13 @@ def _last_word(message: Message, head: Head, outcome: Outcome, relay: bytes, rep
     return _ACCEPTED
 
 
+def _may_be_here(relay: bytes) -> bool:
+    """Whether `_HERE` can match: asked of every line, and cheaper than a pattern."""
+    return b"127." in relay or b"::1]" in relay or b"localhost" in relay
+
+
 def _recipient(book: Book, role: Role, outcome: Outcome, text: bytes, original: bytes = b"", reply: bytes = b"") -> Recipient:
-    address, written = _known_address(text) if len(text) <= _CACHED else _address_in(text)
+    address, written = _address_in(text)
     before = _address_in(original)[0] if original else ""
     if before == address:
         before = ""
@@ -232,9 +267,6 @@ def _address_in(text: bytes) -> tuple[str, str]:
     written = decoded(text)
     address = canonical(written)
     return address, "" if written.lower() == address else written
-
-
-_known_address = lru_cache(maxsize=16_384)(_address_in)
 
 
 # --- recipients that smtpd and cleanup name ------------------------------------------------------------------------------

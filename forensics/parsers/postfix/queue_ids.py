@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from forensics.dates import postfix_long_id_time
@@ -28,7 +28,7 @@ def time_in(queue_id: bytes) -> datetime | None:
     second = _second(queue_id[: cut - 4])
     a, b, c, d = queue_id[cut - 4 : cut].translate(_VALUES)
     micro = ((a * 52 + b) * 52 + c) * 52 + d
-    return second.replace(microsecond=micro) if second and micro < 1_000_000 else None  # noqa: PLR2004
+    return second + timedelta(0, 0, micro) if second and micro < 1_000_000 else None  # noqa: PLR2004
 
 
 @lru_cache(maxsize=4096)

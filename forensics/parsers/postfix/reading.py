@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from forensics.model import Span, Statement
 from forensics.parsers.postfix.messages import Book, Head, Queue
-from forensics.parsers.postfix.payloads import DAEMONS, unread
+from forensics.parsers.postfix.payloads import DAEMONS, HAND_ON, unread
 from forensics.parsers.postfix.queue_ids import LETTERS, is_queue_id
 from forensics.plugins import Record, Source
 from forensics.syslog import LOGGERS, Cut, Envelope, decoded, envelope, line_runs, lost_messages, repeated, stamp
@@ -16,6 +16,7 @@ __all__ = ["POSTFIX", "read"]
 
 _HEAD_LIMIT = 4_096  # different hosts and programs remembered
 _PREFIX_LIMIT = 16_384  # the same, with the process
+_STAMP_LIMIT = 1_024
 _PID_LIMIT = 32  # digits
 _LONGEST_FACT = 12  # characters; no fact's name is as long
 _YEARLESS, _DATED = len(b"Sep  7 10:00:02 "), len(b"2025-09-17")
@@ -25,21 +26,34 @@ _FOREIGN = Head({}, "", Queue("", "", ""))  # another program's
 
 
 class _Prefixes:
-    """What stands before the texts of a span: the form and time of the stamps, and programs met before, by their bytes."""
+    """What stands before the texts of a span: how wide stamps are, and the stamps and programs met before, by their bytes."""
 
-    __slots__ = ("by_process", "by_program", "stamp", "text", "width")
+    __slots__ = ("by_process", "by_program", "stamps", "width")
 
     def __init__(self) -> None:
         self.width = _YEARLESS  # of a stamp and the blank behind it
-        self.text = b""  # the last stamp, with that blank
-        self.stamp = ""  # its time
+        self.stamps: dict[bytes, str] = {}  # with that blank
         self.by_program: dict[bytes, Head] = {}
         self.by_process: dict[bytes, Head] = {}
 
-    def head(self, line: bytes, prefix: bytes) -> Head | None:
-        """The head of a line with a common stamp, whose `prefix` ends before the first `: `; None if it was not met before."""
-        if not self.turn(line):
-            return None
+    def stamp(self, line: bytes) -> str:
+        """The time of a line; "" if it has none of the two common forms. From now on `width` is that of this form."""
+        if line[_YEARLESS - 1 : _YEARLESS] == b" ":
+            width = _YEARLESS
+        elif line[_DATED : _DATED + 1] == b"T":
+            width = line.find(b" ", _DATED, 64) + 1
+        else:
+            return ""
+        time = stamp(line[: width - 1]) if width else ""
+        if time:
+            self.width = width
+            if len(self.stamps) >= _STAMP_LIMIT:
+                self.stamps.clear()
+            self.stamps[line[:width]] = time
+        return time
+
+    def head(self, prefix: bytes) -> Head | None:
+        """The head of a line whose `prefix` ends before the first `: `; None if its host and program were not met before."""
         tag = prefix[self.width :]
         found = self.by_process.get(tag)
         if found is None:
@@ -50,22 +64,9 @@ class _Prefixes:
                 self._note(tag, found)
         return found
 
-    def turn(self, line: bytes) -> bool:
-        """Read the stamp of a line; False if it has none of the two common forms."""
-        if line[_YEARLESS - 1 : _YEARLESS] == b" ":
-            width = _YEARLESS
-        elif line[_DATED : _DATED + 1] == b"T":
-            width = line.find(b" ", _DATED, 64) + 1
-        else:
-            return False
-        time = stamp(line[: width - 1]) if width else ""
-        if time:
-            self.width, self.text, self.stamp = width, line[:width], time
-        return time != ""
-
     def learn(self, line: bytes, found: Envelope, head: Head) -> None:
         """Remember what `envelope` found in a line, if that is all there is to its prefix."""
-        if found.program.startswith(LOGGERS) or not self.turn(line) or self.stamp != found.stamp:
+        if found.program.startswith(LOGGERS) or not found.stamp or self.stamp(line) != found.stamp:
             return
         prefix, _, payload = line.partition(b": ")
         tag = prefix[self.width :]
@@ -90,50 +91,49 @@ class _Prefixes:
 
 
 def read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and losses of one span, and a tally of its lines. No regular expression on the common way."""
+    """Fragments, defects and losses of one span, and a tally of its lines."""
     span = source.span
     book, prefixes = Book(span.evidence, span.member), _Prefixes()
     total = 0
     for offset, run in line_runs(source.blocks(max(span.start - 1, 0)), span.start, span.end):
         total += len(run)
-        _read_run(book, prefixes, offset, run)
-        if book.ready:
-            yield from book.ready
-            book.ready.clear()
+        yield from _read_run(book, prefixes, offset, run)
     book.let_all_go()
     yield from book.ready
     yield Statement(span, "postfix", "tally", value=total, rows=book.ignored)
 
 
-def _read_run(book: Book, prefixes: _Prefixes, offset: int, run: list[bytes]) -> None:
-    """Enter consecutive lines, the first of which lies at `offset`, into the book."""
-    heads, width, text = prefixes.by_process, prefixes.width, prefixes.text
-    book.stamp = prefixes.stamp
+def _read_run(book: Book, prefixes: _Prefixes, offset: int, run: list[bytes]) -> Iterator[Record]:
+    """The records of consecutive lines, the first of which lies at `offset`. What was met before is looked up by its bytes."""
+    head_of, stamp_of, ready, width = prefixes.by_process.get, prefixes.stamps.get, book.ready, prefixes.width
     end = offset - 1
     for line in run:
         start = end + 1
         end = start + len(line)
         parts = line.split(b": ", 2)
-        head = heads.get(parts[0][width:])
-        if head is None or line[:width] != text:
-            head = prefixes.head(line, parts[0])
+        head = head_of(parts[0][width:])
+        time = stamp_of(line[:width])
+        if head is None or time is None:
+            time = prefixes.stamp(line)
+            head = prefixes.head(parts[0]) if time else None
             if head is None:
                 book.start, book.end = start, end
                 _odd(book, prefixes, line)
-            width, text, book.stamp = prefixes.width, prefixes.text, prefixes.stamp
-            if head is None:
-                continue
-        payload = parts[-1]
-        act = head.actions.get(payload[:4])
-        if act is not None and len(parts) > 2:  # noqa: PLR2004  prefix, queue id, text
-            book.start = start
-            book.end = end
-            act(book, head, parts[1], payload)
-        elif head is _FOREIGN or (len(payload) > _LONGEST_FACT and b" " in payload and not parts[1].startswith(b"message rep")):
-            book.ignored += 1
-        else:
-            book.start, book.end = start, end
-            _rest(book, head, line[len(parts[0]) + 2 :])
+            width = prefixes.width
+        if head is not None:
+            text = parts[-1]
+            act = head.actions.get(text[:4])
+            if act is not None and len(parts) > 2:  # noqa: PLR2004  prefix, queue id, text
+                book.start, book.end, book.stamp = start, end, time
+                act(book, head, parts[1], text)
+            elif head is _FOREIGN or (len(text) > _LONGEST_FACT and b" " in text and not parts[1].startswith(b"message rep")):
+                book.ignored += 1
+            else:
+                book.start, book.end, book.stamp = start, end, time
+                _rest(book, head, line[len(parts[0]) + 2 :])
+        if ready:
+            yield from ready
+            ready.clear()
 
 
 def _odd(book: Book, prefixes: _Prefixes, line: bytes) -> None:
@@ -175,7 +175,7 @@ def _head_of(book: Book, prefixes: _Prefixes, found: Envelope) -> Head:
     queue = book.queues.get((host, instance))
     if queue is None:
         queue = book.queues[host, instance] = Queue(host, instance, host if instance == "postfix" else f"{host}/{instance}")
-    return Head(DAEMONS[daemon], daemon, queue)
+    return Head(DAEMONS[daemon], daemon, queue, daemon not in HAND_ON)
 
 
 def _rest(book: Book, head: Head, payload: bytes) -> None:
