@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise
@@ -31,6 +31,14 @@ _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,30}))?)?\s*(Z|[+-]\d\d:?\d\d(?::?\d\d)?|[+-]\d\d)?",
     re.IGNORECASE,
 )
+# the same, as nearly every source writes it; from 14 hours on, the other one asks whether to believe the offset
+_EXACT_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?(?:Z|[+-](?:0[0-9]|1[0-3]):?[0-5][0-9])"
+)
+_EXACT_STAMP = re.compile(r"(?:[0-9]{4}|-)-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?")
+_DAYS_KEPT = 4096
+_AGES = 10**9  # seconds: more than any offset
+_Day = tuple[str, timedelta, int]  # date with year, offset from UTC, slack in seconds
 _STAMP = re.compile(r"(?:(\d{4})|-)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _MONTH_NAMES = [
     "january",
@@ -85,8 +93,17 @@ def _named(clock: str, moment: _Moment | None) -> Reading | None:
     return None if moment is None else Reading(clock, *moment)
 
 
-@lru_cache(maxsize=4096)
 def _iso(text: str) -> _Moment | None:
+    if _EXACT_ISO.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC), 0
+        except (ValueError, OverflowError):
+            pass  # second 60, 24:00 and the like: below
+    return _other_iso(text)
+
+
+@lru_cache(maxsize=4096)
+def _other_iso(text: str) -> _Moment | None:
     match = _ISO.fullmatch(text.strip())
     if not match:
         return None
@@ -259,27 +276,53 @@ class FileClock:
     anchors: tuple[tuple[datetime, int], ...] = ()
     around: tuple[datetime, datetime] | None = None  # naive
     basis: str = "the log writes no year, and nothing in the evidence tells it"
+    # what holds for every stamp of a day, by its text; None where it changes within the day. Remembered, not part of the value
+    _days: dict[str, _Day | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def resolve(self, stamp: str, clock: str = "syslog") -> Reading | None:
         """A stamp as UTC. Stamps: ISO 8601 with offset, without (`2025-09-17T16:03:12`), or without year too (`--09-17T...`).
 
         None where the year is unknown; slack of 14 hours where the zone is.
         """
+        if _EXACT_STAMP.fullmatch(stamp):
+            day, _, time = stamp.partition("T")
+            known = self._days[day] if day in self._days else self._learn(day)
+            if known is not None:
+                date, offset, slack = known
+                return Reading(clock, datetime.fromisoformat(f"{date}T{time}+00:00") - offset, slack)
         if not stamp:
             return None
-        if stamp[0] != "-":
-            exact = iso_time(stamp, clock)
-            if exact is None or exact.slack == 0:
-                return exact
-            naive = exact.at.replace(tzinfo=None)
-        else:
-            found = self._dated(stamp)
-            if found is None:
-                return None
-            naive = found
-        if not self.anchors:
-            return _named(clock, _moment(naive, None))
-        return _named(clock, _moment(naive, *self._offset(naive)))
+        if stamp[0] == "-":
+            return self._placed(self._dated(stamp), clock)
+        exact = iso_time(stamp, clock)
+        return exact if exact is None or exact.slack == 0 else self._placed(exact.at.replace(tzinfo=None), clock)
+
+    def _learn(self, day: str) -> _Day | None:
+        """What all stamps of a day share, found from both its ends; None if they differ.
+
+        It holds between them too: the year that is nearest, and the anchor that is nearest of the same two, change at most
+        once as time goes on. An anchor within the day would be a third, which does no harm if its zone is that of the others.
+        """
+        if len(self._days) >= _DAYS_KEPT:
+            self._days.clear()
+        known, ends = None, []
+        for time in ("00:00:00", "23:59:59.999999"):
+            naive = self._dated(f"{day}T{time}") if day[0] == "-" else _naive_iso(f"{day}T{time}")
+            ends.append((naive, self._placed(naive, "")))
+        (first, start), (last, end) = ends
+        if first and last and start and end and first.date() == last.date():
+            offset = first.replace(tzinfo=UTC) - start.at
+            before, behind = (bisect_left(self.anchors, (edge, -_AGES)) for edge in (first, last))
+            near = {offset for _, offset in self.anchors[max(before - 1, 0) : behind + 1]}
+            if (before == behind or len(near) == 1) and start.slack == end.slack and last.replace(tzinfo=UTC) - end.at == offset:
+                known = first.date().isoformat(), offset, start.slack
+        self._days[day] = known
+        return known
+
+    def _placed(self, naive: datetime | None, clock: str) -> Reading | None:
+        if naive is None:
+            return None
+        return _named(clock, _moment(naive, *self._offset(naive)) if self.anchors else _moment(naive, None))
 
     def _dated(self, stamp: str) -> datetime | None:
         fields = _stamp_fields(stamp)
@@ -292,13 +335,18 @@ class FileClock:
 
     def _offset(self, naive: datetime) -> tuple[int, int]:
         """Offset and slack in seconds. Near no anchor (a month), or between two that differ, summer time may have changed."""
-        index = bisect_left(self.anchors, (naive, -(10**9)))
+        index = bisect_left(self.anchors, (naive, -_AGES))
         near = [self.anchors[i] for i in (index - 1, index) if 0 <= i < len(self.anchors)]
         at, offset = min(near, key=lambda anchor: abs(anchor[0] - naive))
         others = {abs(other - offset) for _, other in near} - {0}
         if others:
             return offset, max(others)
         return offset, 3600 if len(near) == 1 and abs(at - naive) > _SEASON else 0
+
+
+def _naive_iso(text: str) -> datetime | None:
+    read = _iso(text)
+    return read and read[0].replace(tzinfo=None)
 
 
 def _stamp_fields(stamp: str) -> tuple[int | None, tuple[int, int, int, int, int, int]] | None:

@@ -45,13 +45,13 @@ _MESSAGES = """
 CREATE OR REPLACE TABLE messages AS
 WITH clocks AS (
   SELECT message_key, clock, utc, slack, rank, o.server,
-         min(slack) OVER (PARTITION BY message_key, clock = 'from_line') AS least,
-         bool_or(clock != 'from_line') OVER (PARTITION BY message_key) AS better
+         min(slack) OVER (PARTITION BY message_key, clock IN ('from_line', 'archive')) AS least,
+         bool_or(clock NOT IN ('from_line', 'archive')) OVER (PARTITION BY message_key) AS better
   FROM timed JOIN links USING (obs) JOIN (SELECT obs, server FROM observed) o USING (obs)
 ),
 dated AS (
-  SELECT message_key, arg_min(utc, (clock = 'from_line', slack, rank, utc)) AS sent_at,
-         bool_or({inside}) FILTER (slack = least AND (clock != 'from_line' OR NOT better)) AS inside,
+  SELECT message_key, arg_min(utc, (clock IN ('from_line', 'archive'), slack, rank, utc)) AS sent_at,
+         bool_or({inside}) FILTER (slack = least AND (clock NOT IN ('from_line', 'archive') OR NOT better)) AS inside,
          NOT bool_or(better) AS archive_clock_only
   FROM clocks GROUP BY message_key
 ),

@@ -32,7 +32,9 @@ SELECT obs, dense_rank() OVER (ORDER BY identity) - 1 AS code FROM (
 """
 
 # The clocks of a message, most trusted first: who wrote it, and how exactly.
-_CLOCKS = ("received_at", "queue_id", "received_last", "received_first", "syslog", "date", "from_line")
+_CLOCKS = (
+    "received_at", "queue_id", "received_last", "message_delivery", "received_first", "syslog", "client_submit", "date", "from_line", "archive",
+)  # fmt: skip
 
 _TIMED = """
 CREATE OR REPLACE TEMP TABLE timed AS

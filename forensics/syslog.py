@@ -19,6 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 LINE_LIMIT = 1 << 20
+_STAMP_LIMIT = 64  # bytes: no form is as long, and what is remembered must be small
 _T = TypeVar("_T")
 
 _MONTHS = {
@@ -180,7 +181,9 @@ def stamp(text: bytes) -> str:
 
     With an offset: full ISO 8601. Without: `2025-09-17T16:03:12`. Without year: `--09-17T16:03:12`.
     """
-    return text.decode() if _EXACT.fullmatch(text) else _stamp(text)
+    if _EXACT.fullmatch(text):
+        return text.decode()
+    return _stamp(text) if len(text) <= _STAMP_LIMIT else ""
 
 
 @lru_cache(maxsize=1024)
@@ -307,7 +310,7 @@ def lost_messages(program: str, payload: bytes) -> int:
 # read its lines. An open twin with the same slots is filled at the speed of any other object, and then told what it is.
 
 
-def _twin(kind: type) -> Any:
+def _twin(kind: type) -> Any:  # noqa: ANN401  a class made here has no name for mypy
     """A class with the slots of a frozen dataclass, which can be filled; Python lets an object change between the two."""
     return make_dataclass(kind.__name__, [(one.name, one.type) for one in fields(kind)], slots=True, eq=False, repr=False)
 

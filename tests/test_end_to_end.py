@@ -198,3 +198,20 @@ def test_without_an_incident_the_collectors_still_stand_out(tmp_path: Path) -> N
     beside = recipients[(recipients["verdict"] == "probable") & ~recipients.index.isin([*collectors, "x@mx.giftshop.club"])]
     assert beside["reasons"].str.contains("nothing to compare with").all()
     assert recipients.loc[collectors, "rank"].max() < beside["rank"].min()
+
+
+def test_reading_possible_mail_too_changes_no_figure_of_exposed_mail(case: forensics.Case, tmp_path: Path) -> None:
+    wider = forensics.audit(
+        INCIDENT,
+        out=tmp_path / "case",
+        incident="postmark-mcp",
+        policy=INCIDENT / "policy.toml",
+        options=forensics.Options(workers=1, content="possible"),
+    )
+    assert (wider.read("possible_messages")["content"] != "none").any()
+    assert (case.read("possible_messages")["content"] == "none").all()
+    assert (case.read("possible_messages")["credentials"] == "").all()
+    assert (wider.report / "notification.json").read_bytes() == (case.report / "notification.json").read_bytes()
+    kept = {name: count for name, count in wider.summary["counts"].items() if not name.endswith("_of_possible")}
+    assert kept == {name: count for name, count in case.summary["counts"].items() if not name.endswith("_of_possible")}
+    assert len(wider.read("people")) > len(case.read("people"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics import syslog
+from forensics import dates, syslog
 from forensics.dates import FileClock, infer_clock
 from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Role, Route, Span
 from forensics.syslog import Cut, Envelope, envelope
@@ -78,6 +81,21 @@ def test_a_long_line_is_not_held_in_memory() -> None:
         yield b"\nnext\n"
 
     assert plain(syslog.lines(endless(), 0, -1)) == [(0, 4000 * 65536), (4000 * 65536 + 1, b"next")]
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(
+    st.lists(st.sampled_from([b"\n", b"\r\n", b"\0", b"ab", b"0123456789", b"\n\n"]), max_size=25).map(b"".join),
+    st.integers(1, 30),
+)
+def test_runs_are_lines_one_behind_the_other(data: bytes, size: int) -> None:
+    for offset, run in syslog.line_runs(blocks(data, 0, size), 0, -1, 8):
+        assert run
+        at = offset
+        for line in run:
+            assert isinstance(line, Cut) or data[at : at + len(line)] == line
+            at += len(line) + 1
 
 
 TEXT = b"5464E12D687: removed"
@@ -245,3 +263,85 @@ def test_a_record_of_another_file_has_no_place_but_a_word() -> None:
     one = syslog.joined([piece("t", "old"), piece("d", "new")], lambda _: FileClock())
     assert one.span.evidence == "new"
     assert [(recipient.outcome, recipient.start) for recipient in one.recipients] == [(Outcome.DELIVERED, 0)]
+
+
+def full(address: str) -> Recipient:
+    return Recipient(
+        address, Role.BCC, Outcome.DELIVERED, "W", "o", "r", datetime(2025, 9, 7, tzinfo=UTC), "--09-07T10:00:02", 1, 2
+    )
+
+
+def test_a_record_made_fast_is_the_record() -> None:
+    made = syslog.constructor(Recipient)
+    values = [getattr(full("a@b.example"), one.name) for one in dataclasses.fields(Recipient)]
+    one = made(*values)
+    assert type(one) is Recipient
+    assert (one, hash(one), repr(one)) == (full("a@b.example"), hash(full("a@b.example")), repr(full("a@b.example")))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.address = "x"  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(one)) == one
+    for wrong in (values[:-1], [*values, 0]):
+        with pytest.raises(TypeError):
+            made(*wrong)
+
+
+def test_a_replaced_record_differs_where_it_should() -> None:
+    one = full("a@b.example")
+    other = syslog.replaced(one, stamp="", start=-1)
+    assert other == dataclasses.replace(one, stamp="", start=-1)
+    assert type(other) is Recipient
+    assert one == full("a@b.example")
+    seen = piece("td").observation
+    assert syslog.replaced(seen, facts=(("a", "b"),)) == dataclasses.replace(seen, facts=(("a", "b"),))
+    with pytest.raises(AttributeError):
+        syslog.replaced(one, nonsense=1)
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from(list("tdba")), max_size=6), st.booleans())
+def test_one_piece_is_joined_as_any_number_are(outcomes: list[str], known: bool) -> None:
+    clock = FileClock((), (datetime(2025, 9, 1), datetime(2025, 9, 9))) if known else FileClock()  # noqa: DTZ001  naive by definition
+    alone = piece("".join(outcomes))
+    empty = dataclasses.replace(alone, observation=dataclasses.replace(alone.observation, recipients=()))
+    assert syslog.joined([alone], lambda _: clock) == syslog.joined([alone, empty], lambda _: clock)
+
+
+_ANCHORS = st.lists(st.tuples(st.integers(0, 370 * 86_400), st.sampled_from([0, 3600, 7200])), max_size=4)
+_FIRST = datetime(2024, 12, 30)  # noqa: DTZ001  naive as all anchors
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(_ANCHORS, st.lists(st.integers(-90_000, 90_000), min_size=1, max_size=6), st.booleans(), st.data())
+def test_a_clock_that_remembers_a_day_reads_its_stamps_as_one_that_does_not(
+    found: list[tuple[int, int]], seconds: list[int], yearless: bool, draw: st.DataObject
+) -> None:
+    anchors = sorted((_FIRST + timedelta(seconds=at), offset) for at, offset in found)
+    times = [at for at, _ in anchors] or [_FIRST]
+    clock = FileClock(tuple(anchors), (times[0], times[-1]))
+    for number in seconds:
+        days = draw.draw(st.sampled_from([0, 31, -31, 183]))  # where a zone or a year may cease to be the nearest
+        at = draw.draw(st.sampled_from(times)) + timedelta(days=days, seconds=number)
+        text = at.isoformat()
+        text = "-" + text[4:] if yearless else text
+        naive = clock._dated(text) if yearless else at
+        assert clock.resolve(text) == clock._placed(naive, "syslog")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-09-17T16:03:12Z", "2025-09-17T16:03:12.5+02:00", "2025-09-17T16:03:12.123456789-0330", "2025-09-17T23:59:60Z", "2025-09-17T24:00:00Z",
+        "2025-09-17T16:03:12+14:00", "2025-09-17T16:03:12+13:59", "2025-09-17T16:03:12+15:00", "2025-09-17T16:03:12+13:60", "2025-02-30T16:03:12Z",
+        "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2025-09-17T16:03:12", "2025-09-17T16:03:12z", "2025-09-17T16:03Z", "٢025-09-17T16:03:12Z",
+    ],
+)  # fmt: skip
+def test_the_short_way_to_an_iso_time_is_the_long_one(text: str) -> None:
+    assert dates._iso(text) == dates._other_iso(text)
+
+
+def test_a_day_in_which_trust_in_a_zone_ends_is_not_read_as_one() -> None:
+    clock = FileClock(((datetime(2025, 9, 7, 12), 7200),), (datetime(2025, 9, 7), datetime(2025, 9, 8)))  # noqa: DTZ001  naive as all anchors
+    slacks = [at.slack for text in ("--10-08T11:59:59", "--10-08T12:00:01") if (at := clock.resolve(text))]
+    assert slacks == [0, 3600]

@@ -164,11 +164,12 @@ def test_an_unknown_zone_widens_a_clock_by_fourteen_hours(clock: str, slack: int
     assert tables([mail], incident=INCIDENT).execute("SELECT in_window FROM messages").fetchall() == [(inside,)]
 
 
-def test_an_exact_clock_beats_a_vague_one_and_disagreeing_exact_clocks_count_as_inside() -> None:
+@pytest.mark.parametrize("archive_clock", ["from_line", "archive"])
+def test_an_exact_clock_beats_a_vague_one_and_disagreeing_exact_clocks_count_as_inside(archive_clock: str) -> None:
     vague = sent(day(-0.5), to=BOB, message_id="m", clock="syslog", slack=50_400)
     exact = sent(day(-0.5), to=BOB, message_id="m", clock="queue_id")
     other = sent(day(0.5), to=BOB, message_id="m", clock="date")
-    archive = sent(day(0.5), to=BOB, message_id="m", clock="from_line")
+    archive = sent(day(0.5), to=BOB, message_id="m", clock=archive_clock)
 
     def inside(*mails: Observation) -> tuple[bool, bool]:
         row = tables(mails, incident=INCIDENT).execute("SELECT in_window, archive_clock_only FROM messages").fetchone()

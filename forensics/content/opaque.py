@@ -24,13 +24,10 @@ _REASONS = {
     "kdbx": "KeePass database: locked",
     "jks": "Java key store: locked",
     "pst": "Outlook data file: no reader",
-    "tnef": "TNEF (winmail.dat): no reader, only strings were searched",
     "sqlite": "SQLite database: no reader, only strings were searched",
 }
 _OLE = (  # names of streams in a compound file's directory, [MS-CFB] section 2.6.1
     ("EncryptedPackage", "Office document locked with a password"),
-    ("__properties_version1.0", "Outlook message (MSG): no reader, only strings were searched"),
-    ("__substg1.0_", "Outlook message (MSG): no reader, only strings were searched"),
     ("WordDocument", "Word document before 2007: no reader, only strings were searched"),
     ("Workbook", "Excel workbook before 2007: no reader, only strings were searched"),
     ("PowerPoint Document", "PowerPoint file before 2007: no reader, only strings were searched"),

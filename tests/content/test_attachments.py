@@ -13,13 +13,24 @@ from collections.abc import Callable
 import pypdf
 import pytest
 
-from forensics.content import archive, html, mime, ooxml, opaque, pdf, texts
+from forensics.content import archive, html, mime, msg, ooxml, opaque, pdf, rtf, texts, tnef
 from forensics.content import text as plain
 from forensics.model import Body, Limits, Part, Text, Unread
 from forensics.plugins import discover
 
 KEY = "Kx9fT2vLq8ZrW3nB"
-READERS = [archive.READER, html.READER, mime.READER, ooxml.READER, opaque.READER, pdf.READER, plain.READER]
+READERS = [
+    archive.READER,
+    html.READER,
+    mime.READER,
+    msg.READER,
+    ooxml.READER,
+    opaque.READER,
+    pdf.READER,
+    rtf.READER,
+    plain.READER,
+    tnef.READER,
+]
 TYPES = '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
 LINE = f"Your key is {KEY}."
 
@@ -275,8 +286,12 @@ OPAQUE: dict[str, tuple[bytes, str, str]] = {
     ),
     "pgp": (b"\x85\x01\x0c\x03abcdefgh\x00\xff\x01\x02\x03", "application/octet-stream", "PGP: encrypted"),
     "locked docx": (ole("EncryptedPackage"), "", "Office document locked with a password"),
-    "msg": (ole("__properties_version1.0"), "", "Outlook message (MSG): no reader, only strings were searched"),
-    "tnef": (b'x\x9f>"\x00\x01\x02', "application/ms-tnef", "TNEF (winmail.dat): no reader, only strings were searched"),
+    "msg": (
+        ole("__properties_version1.0"),
+        "",
+        "damaged compound file: its header contradicts its size or the format: only strings were searched",
+    ),
+    "tnef": (b'x\x9f>"\x00\x01\x02', "application/ms-tnef", "damaged TNEF: behind the damage only strings were searched"),
     "unknown": (bytes(range(256)), "application/x-foo", "no reader for application/x-foo"),
     "unknown, hostile type": (bytes(range(256)), "application/x foo\n", "no reader for this type"),
 }

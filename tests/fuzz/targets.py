@@ -22,7 +22,7 @@ from forensics.content import texts
 from forensics.evidence import Item, Member, MemberSource, members
 from forensics.leaks import Ruleset, load_rules, redact, scan
 from forensics.model import Body, Defect, Fragment, Limits, Part, Span, Statement, Text, Unread
-from forensics.parsers import mbox, postfix, postmark
+from forensics.parsers import eml, mbox, mmdf, postfix, postmark
 from forensics.plugins import Parser, Reader, Record, discover
 from forensics.reporters.terminal import plain
 
@@ -91,14 +91,29 @@ def _tallies(records: list[Record]) -> Counter[str]:
     return found
 
 
-def check_mbox(data: bytes) -> None:
+def check_mail_archive(parser: Parser, data: bytes) -> None:
     """Mail tiles the file; spans read apart give the very records of the whole."""
-    whole = _read(mbox.PARSER, data)
+    whole = _read(parser, data)
     ends = [_span(one) for one in whole if not isinstance(one, Statement)]
     assert not data or not ends or max(span.end for span in ends) == len(data), "the end of the file is in no record"
     if data:
         cut = _cut(data)
-        assert support.read(mbox.PARSER, data, cut=cut) == whole, f"spans of {cut} bytes tell another story"
+        assert support.read(parser, data, cut=cut) == whole, f"spans of {cut} bytes tell another story"
+
+
+def check_mbox(data: bytes) -> None:
+    """See `check_mail_archive`."""
+    check_mail_archive(mbox.PARSER, data)
+
+
+def check_mmdf(data: bytes) -> None:
+    """See `check_mail_archive`."""
+    check_mail_archive(mmdf.PARSER, data)
+
+
+def check_eml(data: bytes) -> None:
+    """A single mail never raises, whole or by block."""
+    assert support.read(eml.PARSER, data, block=7) == _read(eml.PARSER, data)
 
 
 def check_postfix(data: bytes) -> None:
@@ -330,6 +345,8 @@ def _target(name: str, check: Callable[[bytes], None], words: tuple[bytes, ...],
 _TARGETS = (
     _target("postfix", check_postfix, _LOG, support.FORMATS / "postfix"),
     _target("mbox", check_mbox, _MAIL, support.FORMATS / "mbox"),
+    _target("mmdf", check_mmdf, (*_MAIL, b"\x01\x01\x01\x01\n"), support.FORMATS / "mmdf"),
+    _target("eml", check_eml, _MAIL, support.FORMATS / "eml"),
     _target("postmark", check_postmark, _JSON, support.FORMATS / "postmark"),
     _target("headers", check_headers, _MAIL, support.FORMATS / "mbox"),
     _target("addresses", check_addresses, _MAIL),

@@ -82,7 +82,7 @@ def assert_tiled(data: bytes, found: list[Record]) -> None:
 
 
 LINES = [
-    FROM, FROM.replace(b"\n", b"\r\n"), b"From - \n", PATCH, b">From x\n", b"From now on\n", b"Received: by x; Thu, 18 Sep 2025 10:00:00 +0000\n",
+    FROM, FROM.replace(b"\n", b"\r\n"), b"From - \n", PATCH, b">From x\n", b"From now on\n", FROM.replace(b"\n", b"\r"), HEAD.replace(b"\n", b"\r"), b"Received: by x; Thu, 18 Sep 2025 10:00:00 +0000\n",
     b"https: x\n", b"Bcc: archive@collector.example\n", b"\n", b"\r\n", b"prose\n", b"\tfolded\n", b"From", b"\xef\xbb\xbf", b"\r", b"\0", b"Subject: a",
 ]  # fmt: skip
 
@@ -155,6 +155,67 @@ def test_a_patch_series_is_an_archive_and_its_constant_date_is_no_clock() -> Non
     assert {reading.clock for one in found for reading in one.readings} == {"date"}
     inside = mails(sample("git-patch-inside"))
     assert [one.sender for one in inside] == ["ann@corp.example"]
+
+
+LATER = b"Bcc: archive@collector.example\nMessage-ID: <later@corp.example>\n"
+
+
+@pytest.mark.parametrize(
+    ("top", "rest", "count"),
+    [
+        (FROM.replace(b"\n", b"\r"), b"\r", 2),
+        (b"\xef\xbb\xbf\r\r" + FROM.replace(b"\n", b"\r"), b"\r", 2),
+        (FROM.replace(b"\n", b"\r"), b"\n", 2),  # a file of two systems
+        (FROM.replace(b"\n", b"\r"), b"\r\n", 2),
+        (FROM.replace(b"\n", b"\r\n"), b"\r\n", 2),
+        (FROM.replace(b"\n", b"\r\r\n"), b"\n", 2),
+        (FROM, b"\n", 2),
+        (FROM, b"\r", 2),  # the line before the separator ends in LF
+    ],
+)
+def test_lines_that_end_in_cr_alone(top: bytes, rest: bytes, count: int) -> None:
+    end = b"\r" if top.endswith(b"\r") else b"\n"
+    data = top + (HEAD + b"\nbody\n\n").replace(b"\n", end) + (FROM + HEAD + LATER + b"\nbody\n").replace(b"\n", rest)
+    found = mails(data)
+    assert len(found) == count
+    if count == 2:
+        assert [people(one, Role.BCC) for one in found] == [[], [X]]
+        assert found[1].message_id == "later@corp.example"
+    whole = records(data)
+    for cut, block in ((1, 1), (2, 3), (60, 7), (100, 1000)):
+        assert records(data, cut=cut, block=block) == whole, (cut, block)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_cr_ends_no_line_where_the_first_ends_in_lf(end: bytes) -> None:
+    pasted = b"pasted text\r" + (FROM + HEAD).replace(b"\n", b"\r") + b"\n"
+    assert len(mails((FROM + HEAD).replace(b"\n", end) + end + pasted)) == 1
+
+
+def test_an_archive_in_cr_tells_the_same_as_in_lf() -> None:
+    for path in SAMPLES:
+        data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        assert [told(one) for one in mails(data.replace(b"\n", b"\r"))] == [told(one) for one in mails(data)], path.name
+        ends = [(one.reason, one.span.start, one.span.end) for one in support.defects(PARSER, data)]
+        assert [(one.reason, *one.span[2:]) for one in support.defects(PARSER, data.replace(b"\n", b"\r"))] == ends
+
+
+def test_the_dialect_does_not_hang_on_where_the_first_kilobytes_end() -> None:
+    for pad in range(4080, 4100):
+        top = b"From " + b"x" * (pad - 5)
+        for end in (b"\r\n", b"\n"):
+            data = (top + b"\n" + HEAD + b"\n\rFrom x\rTo: y@a.example\r\r").replace(b"\n", end)
+            assert len(mails(data)) == 1
+            assert records(data, block=1) == records(data)
+
+
+def test_takeout_says_who_sent_and_which_conversation() -> None:
+    sent, answer, chat, forged = mails(sample("takeout-labels"))
+    assert (sent.direction, people(sent, Role.BCC)) == (Direction.SUBMITTED, ["phan@giftshop.club"])
+    assert dict(sent.facts) == {"gmail_labels": "Messages envoyés,Important,Projets/Été", "thread": "1845000000000000011"}
+    assert (answer.direction, dict(answer.facts)["thread"]) == (Direction.RECEIVED, "offer-1@corp.example")
+    assert dict(chat.facts)["chat"] == "true"
+    assert (forged.direction, forged.facts) == (Direction.RECEIVED, ())
 
 
 def test_content_length_is_never_trusted() -> None:

@@ -13,7 +13,7 @@ from support import FORMATS, assembled, clocks_of, defects, observations, read, 
 
 from forensics.dates import FileClock, postfix_long_id_time
 from forensics.model import Direction, Fragment, Observation, Outcome, Role, Span, Statement
-from forensics.parsers.postfix import PARSER, messages, queue_ids
+from forensics.parsers.postfix import PARSER, messages, payloads, queue_ids
 
 SAMPLES = sorted((FORMATS / "postfix").glob("*.log"))
 Q = "5464E12D687"
@@ -354,6 +354,79 @@ def test_a_slow_reader_finds_the_same_recipients(rows: list[tuple[str, str, str]
         if r.role is Role.ENVELOPE and r.outcome is not Outcome.REJECTED
     }
     assert fast == slow
+
+
+WARM = log("smtp: x y z", "smtpd: x y z").replace(b"[7]", b"[6]")  # host and programs are met before
+
+
+@pytest.mark.parametrize(
+    ("head", "recipients", "broken"),
+    [
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7]: ", 1, 0),
+        (b"Sep 17 10:00:02 mx1 postfix/smtp[12345]: ", 1, 0),
+        (b"2025-09-07T10:00:02.345678+02:00 mx1 postfix/smtp[7]: ", 1, 0),
+        (b"2025-09-07T10:00:02+02:00 mx1 postfix/smtp[7]: ", 1, 0),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[]: ", 1, 0),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp: ", 1, 0),
+        (b"Sep  7 10:00:02 2025 mx1 postfix/smtp[7]: ", 1, 0),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7]", 0, 1),  # the line ends, or nearly so
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7]:", 0, 1),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7: ]: ", 0, 1),
+        (b"> Sep 7 10:00:02 mx1 postfix/smtp[7]: ", 0, 1),
+        (b"Sep  7 10:00:02 mx1 cron[7]: ", 0, 0),
+        (b"Sep  7 10:00:02 xmx1 postfix/smtpx[7]: ", 0, 0),
+        (b"mx1 postfix/smtp[7]: ", 0, 1),
+    ],
+)
+def test_a_prefix_means_the_same_whether_met_before_or_not(head: bytes, recipients: int, broken: int) -> None:
+    text = b"" if head[-1:] != b" " else b"5464E12D687: to=<a@b.example>, relay=x, status=sent (ok)"
+    for data in (head + text, WARM + head + text, WARM + (head + text + b"\n") * 2):
+        found = [r for one in observations(PARSER, data) for r in one.recipients]
+        assert (len(found), len(defects(PARSER, data))) == (recipients, broken * max(data.count(head), 1))
+
+
+def test_a_host_is_not_found_in_the_middle_of_another() -> None:
+    line = b"2025-09-07T10:00:02.345678+02:00 mx1 postfix/smtp[7]: 5464E12D687: to=<a@b.example>, relay=x, status=sent (ok)\n"
+    other = line.replace(b".345678", b".34567").replace(b"mx1", b"xmx1")  # as wide as the first with its blank
+    assert sorted(one.server for one in observations(PARSER, line + other)) == ["mx1", "xmx1"]
+
+
+def test_a_damaged_time_is_no_time_and_no_other_line_s() -> None:
+    good = log(sent("a@b.example"))
+    data = good + good.replace(b"10:00:00", b"10:99:00").replace(Q.encode(), b"6464E12D687") + good.replace(b"a@b", b"c@b")
+    stamps = {r.address: r.stamp for one in observations(PARSER, data) for r in one.recipients if Q in one.ids[0]}
+    assert stamps == {"a@b.example": "--09-07T10:00:00", "c@b.example": "--09-07T10:00:00"}
+    assert [one.stamp for one in observations(PARSER, data)][-1] == ""
+
+
+_PIECES = st.lists(
+    st.sampled_from([
+        b"to=<", b"a@b.example", b"A@b.example", b">, relay=", b", orig_to=<", b"mx[192.0.2.25]:25", b"127.0.0.1[127.0.0.1]:25", b",",
+        b", delay=127.1, dsn=2.0.0,", b" status=", b"sent", b"deferred", b"bounced", b" (", b"250 ok: queued as 7F3A21C4D0)", b")", b">",
+        b'"', b" ", b"deliverable", b"x" * 5000, b"\xff", b"(in reply to end of DATA command)",
+    ]),
+    max_size=14,
+)  # fmt: skip
+_COMMON_PARTS = st.tuples(
+    st.sampled_from([b"a@b.example", b"A.b+c@B.example", b"a@b", b"", b"a b@c.example", b"a@b.example>, relay=x"]),
+    st.sampled_from([b"mx[192.0.2.25]:25", b"127.0.0.1[127.0.0.1]:25", b"localhost[::1]:24", b"none", b"x status=sent (y"]),
+    st.sampled_from([b"sent", b"deferred", b"bounced", b"SOFTBOUNCE", b"sen", b"deliverable", b"sent status=bounced"]),
+    st.sampled_from([b" (250 ok)", b" (250 queued as 7F3A21C4D0)", b" (forwarded as 7F3A21C4D0)", b"", b" (", b" (\xff", b" ((in reply to end of DATA command))"]),
+).map(lambda one: b"to=<%b>, relay=%b, delay=1, status=%b%b" % one)  # fmt: skip
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(
+    st.lists(st.one_of(_PIECES.map(lambda parts: b"to=<" + b"".join(parts)), _COMMON_PARTS), min_size=1, max_size=4),
+    st.sampled_from(["smtp", "lmtp", "local", "discard", "virtual"]),
+)
+def test_the_common_way_reads_deliveries_as_the_other_does(texts: list[bytes], daemon: str) -> None:
+    data = b"".join(b"Sep  7 10:00:02 mx1 postfix/%b[7]: 5464E12D687: %b\n" % (daemon.encode(), text) for text in texts)
+    expected = read(PARSER, data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(payloads, "_PLAIN_ADDRESS", re.compile(rb"(?!)"))  # then no line is common
+        assert read(PARSER, data) == expected
 
 
 @pytest.mark.property

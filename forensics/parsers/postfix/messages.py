@@ -10,7 +10,7 @@ from forensics.addresses import canonical
 from forensics.model import Defect, Direction, Fragment, Observation, Reading, Recipient, Route, Span
 from forensics.parsers.postfix.queue_ids import is_queue_id, time_in
 from forensics.plugins import Record
-from forensics.syslog import constructor, strongest
+from forensics.syslog import constructor, stamp, strongest
 
 __all__ = ["Act", "Book", "Head", "Message", "Queue"]
 
@@ -88,13 +88,22 @@ class Book:
     member: str
     start: int = 0
     end: int = 0
-    stamp: str = ""
+    written: bytes = b""  # its stamp
+    read: bytes = b""  # the stamp that `time` was read from: many lines share one
+    time: str = ""
     again: bool = False  # the line says "message repeated": it begins nothing
     queues: dict[tuple[str, str], Queue] = field(default_factory=dict)
     addresses: dict[bytes, str] = field(default_factory=dict)  # plain ones: as written to canonical
     opened: int = 0
     ignored: int = 0
     ready: list[Record] = field(default_factory=list)
+
+    @property
+    def stamp(self) -> str:
+        """The time of the line at hand as `syslog.stamp` gives it; "" where it is damaged."""
+        if self.written != self.read:
+            self.read, self.time = self.written, stamp(self.written)
+        return self.time
 
     def defect(self, reason: str) -> None:
         """The line at hand cannot be read, or not all of it."""

@@ -20,11 +20,13 @@ _FACTS = (b"client=", b"uid=", b"message-id=", b"from=<", b"to=<", b"removed")
 _QUEUED = re.compile(rb"\bqueued as ([0-9A-Za-z]{6,40})\)?\s*$")
 _FORWARDED = re.compile(rb"forwarded as ([0-9A-Za-z]{6,40})\b")
 _HERE = re.compile(rb"[^\[\]\s]{0,255}\[(?:127\.[0-9.]{1,11}|::1)\]|(?:localhost|127\.0\.0\.1)(?::\d{1,5})?$")
+_HERE_BEGINS = frozenset((b"127.", b"::1]", b""))  # behind the bracket; "" where there is none
 HAND_ON = frozenset(("discard", "local"))  # daemons whose "sent" may be something else
 _SPEAKS_SMTP = frozenset(("smtp", "lmtp", "relay"))
 _PLAIN_ADDRESS = re.compile(rb"[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}")
 _PLAIN_ID = re.compile(rb"<[!-;=?-~]{1,1000}>")
-_PLAIN_SENDER = re.compile(rb"from=<([A-Za-z0-9._+=@-]{0,320}+)>, size=([0-9]{1,18}+), nrcpt=([0-9]{1,9}+) ")
+_CLOSES, _QUOTES = b'>"'
+_SIZES = (b">, size=", b", size=")
 _FURTHER = re.compile(rb", (?:sasl_sender|orig_queue_id|orig_client)=")
 _SECOND = re.compile(rb"Recipient address triggers BCC (\S{1,1024}); from=<")
 # members of an enumeration take their time to look up
@@ -128,23 +130,21 @@ def _sender(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
     message = book.message(head.queue, queue_id)
     if message is None:
         return
-    plain = _PLAIN_SENDER.match(text)
-    if plain:
-        sender, size, count = plain.groups()
-        message.sender = better_sender(message.sender, sender.decode())
-    else:
+    sender, mark, rest = text[6:].partition(b">, size=")
+    if not mark or _CLOSES in sender or _QUOTES in sender:
         end = address_end(text, 6, (b", size=", b", status="))
         if end < 0:
             book.defect("the sender of a message cannot be read; the line may be cut")
             return
-        message.sender = better_sender(message.sender, decoded(text[6:end][:_TEXT_LIMIT]))
-        if not text.startswith(b", size=", end + 1):
-            return
-        size, _, rest = text[end + 8 :].partition(b", nrcpt=")
-        count, space, _ = rest.partition(b" ")
-        if not (space and size.isdigit() and count.isdigit()) or len(size) > 18 or len(count) > 9:  # noqa: PLR2004  64, 32 bit
-            book.defect("size and number of recipients cannot be read; the line may be cut")
-            return
+        sender, mark, rest = text[6:end], text[end + 1 : end + 8], text[end + 8 :]
+    message.sender = better_sender(message.sender, decoded(sender[:_TEXT_LIMIT]))
+    if mark not in _SIZES:
+        return
+    size, _, rest = rest.partition(b", nrcpt=")
+    count, space, _ = rest.partition(b" ")
+    if not (space and size.isdigit() and count.isdigit()) or len(size) > 18 or len(count) > 9:  # noqa: PLR2004  64, 32 bit
+        book.defect("size and number of recipients cannot be read; the line may be cut")
+        return
     if message.declared < 0:
         message.size, message.declared = int(size), int(count)
 
@@ -248,8 +248,8 @@ def _last_word(message: Message, head: Head, outcome: Outcome, relay: bytes, rep
 
 
 def _may_be_here(relay: bytes) -> bool:
-    """Whether `_HERE` can match: asked of every line, and cheaper than a pattern."""
-    return b"127." in relay or b"::1]" in relay or b"localhost" in relay
+    """Whether `_HERE` can match: asked of nearly every line, and cheaper than a pattern."""
+    return relay.partition(b"[")[2][:4] in _HERE_BEGINS
 
 
 def _recipient(book: Book, role: Role, outcome: Outcome, text: bytes, original: bytes = b"", reply: bytes = b"") -> Recipient:

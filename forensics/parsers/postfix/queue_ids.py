@@ -22,11 +22,11 @@ def is_queue_id(text: bytes) -> bool:
 
 def time_in(queue_id: bytes) -> datetime | None:
     """The time in a long queue id, in UTC, as `dates.postfix_long_id_time` reads it; None for a short one."""
-    cut = queue_id.rfind(b"z")
-    if cut < 10 or cut + 1 == len(queue_id) or queue_id.translate(None, _BASE52):  # noqa: PLR2004  6 for seconds, 4 for the rest
+    time, _, inode = queue_id.rpartition(b"z")
+    if len(time) < 10 or not inode or queue_id.translate(None, _BASE52):  # noqa: PLR2004  6 for seconds, 4 for the rest
         return None
-    second = _second(queue_id[: cut - 4])
-    a, b, c, d = queue_id[cut - 4 : cut].translate(_VALUES)
+    second = _second(time[:-4])
+    a, b, c, d = time[-4:].translate(_VALUES)
     micro = ((a * 52 + b) * 52 + c) * 52 + d
     return second + timedelta(0, 0, micro) if second and micro < 1_000_000 else None  # noqa: PLR2004
 
