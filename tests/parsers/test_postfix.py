@@ -376,6 +376,10 @@ WARM = log("smtp: x y z", "smtpd: x y z").replace(b"[7]", b"[6]")  # host and pr
         (b"Sep  7 10:00:02 mx1 cron[7]: ", 0, 0),
         (b"Sep  7 10:00:02 xmx1 postfix/smtpx[7]: ", 0, 0),
         (b"mx1 postfix/smtp[7]: ", 0, 1),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7]: [ID 100200 mail.info] ", 1, 0),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[ 7]: ", 0, 1),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7]]: ", 0, 1),
+        (b"Sep  7 10:00:02 mx1 postfix/smtp[7]7]: ", 0, 1),
     ],
 )
 def test_a_prefix_means_the_same_whether_met_before_or_not(head: bytes, recipients: int, broken: int) -> None:
@@ -385,18 +389,28 @@ def test_a_prefix_means_the_same_whether_met_before_or_not(head: bytes, recipien
         assert (len(found), len(defects(PARSER, data))) == (recipients, broken * max(data.count(head), 1))
 
 
+def test_a_host_may_have_the_name_of_a_year() -> None:
+    dated = b"2025-09-07T10:00:02 2025 postfix/smtp[7]: 5464E12D687: to=<a@b.example>, relay=x, status=sent (ok)\n"
+    year = dated.replace(b"2025-09-07T10:00:02 ", b"Sep  7 10:00:02 ")
+    assert observations(PARSER, dated + year)[0].server == observations(PARSER, year)[0].server == ""
+
+
 def test_a_host_is_not_found_in_the_middle_of_another() -> None:
     line = b"2025-09-07T10:00:02.345678+02:00 mx1 postfix/smtp[7]: 5464E12D687: to=<a@b.example>, relay=x, status=sent (ok)\n"
     other = line.replace(b".345678", b".34567").replace(b"mx1", b"xmx1")  # as wide as the first with its blank
     assert sorted(one.server for one in observations(PARSER, line + other)) == ["mx1", "xmx1"]
 
 
-def test_a_damaged_time_is_no_time_and_no_other_line_s() -> None:
-    good = log(sent("a@b.example"))
-    data = good + good.replace(b"10:00:00", b"10:99:00").replace(Q.encode(), b"6464E12D687") + good.replace(b"a@b", b"c@b")
-    stamps = {r.address: r.stamp for one in observations(PARSER, data) for r in one.recipients if Q in one.ids[0]}
-    assert stamps == {"a@b.example": "--09-07T10:00:00", "c@b.example": "--09-07T10:00:00"}
-    assert [one.stamp for one in observations(PARSER, data)][-1] == ""
+@pytest.mark.parametrize(
+    "damaged", [b"Sep  7 10:99:00", b"Xyz  7 10:00:00", b"Sep  7 10:00:0 ", b"2025-09-07T10:99:00", b"2025-09- 7T10:00:00"]
+)
+def test_a_damaged_time_is_told_whatever_stands_before(damaged: bytes) -> None:
+    bad = log(sent("c@b.example")).replace(b"Sep  7 10:00:00", damaged)
+    assert (len(observations(PARSER, bad)), len(defects(PARSER, bad))) == (0, 1)
+    dated = log(sent("a@b.example")).replace(b"Sep  7 10:00:00", b"2025-09-07T10:00:00")
+    for good in (log(sent("a@b.example")), dated):
+        assert [r.address for one in observations(PARSER, good + bad) for r in one.recipients] == ["a@b.example"]
+        assert len(defects(PARSER, good + bad + bad)) == 2
 
 
 _PIECES = st.lists(

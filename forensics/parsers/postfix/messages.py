@@ -10,7 +10,7 @@ from forensics.addresses import canonical
 from forensics.model import Defect, Direction, Fragment, Observation, Reading, Recipient, Route, Span
 from forensics.parsers.postfix.queue_ids import is_queue_id, time_in
 from forensics.plugins import Record
-from forensics.syslog import constructor, stamp, strongest
+from forensics.syslog import constructor, strongest
 
 __all__ = ["Act", "Book", "Head", "Message", "Queue"]
 
@@ -88,22 +88,13 @@ class Book:
     member: str
     start: int = 0
     end: int = 0
-    written: bytes = b""  # its stamp
-    read: bytes = b""  # the stamp that `time` was read from: many lines share one
-    time: str = ""
+    stamp: str = ""
     again: bool = False  # the line says "message repeated": it begins nothing
     queues: dict[tuple[str, str], Queue] = field(default_factory=dict)
     addresses: dict[bytes, str] = field(default_factory=dict)  # plain ones: as written to canonical
     opened: int = 0
     ignored: int = 0
     ready: list[Record] = field(default_factory=list)
-
-    @property
-    def stamp(self) -> str:
-        """The time of the line at hand as `syslog.stamp` gives it; "" where it is damaged."""
-        if self.written != self.read:
-            self.read, self.time = self.written, stamp(self.written)
-        return self.time
 
     def defect(self, reason: str) -> None:
         """The line at hand cannot be read, or not all of it."""
@@ -117,7 +108,7 @@ class Book:
             return found
         at = time_in(queue_id)
         if at is None and not is_queue_id(queue_id):
-            if queue_id in _NO_IDS or (b" " in queue_id and not queue_id.startswith(b"[ID ")):
+            if queue_id in _NO_IDS or b" " in queue_id:
                 self.ignored += 1
             else:
                 self.defect("the queue id of a Postfix line cannot be read")

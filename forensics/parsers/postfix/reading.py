@@ -16,20 +16,22 @@ __all__ = ["POSTFIX", "read"]
 
 _HEAD_LIMIT = 4_096  # different hosts and programs remembered
 _PREFIX_LIMIT = 16_384  # the same, with the process
-_PID_LIMIT = 32  # characters
 _LONGEST_FACT = 12  # characters; no fact's name is as long
-# the two common forms of a stamp, `Sep  7 10:00:02` and `2025-09-17T16:03:12.345900+02:00`, told by a few of their characters
-_YEARLESS = 16  # characters, with the blank behind
-_YEARLESS_MARKS, _DATED_MARKS = b" : ", b"-T"  # of line[3:16:6], line[4:11:6]
+_YEARLESS = 16  # characters of `Sep  7 10:00:02` and the blank behind
 _WIDEST = 64
 _BLANK = ord(" ")  # a number is sought in bytes ten times as fast as bytes are
+_PROCESS = re.compile(rb"[^\]\s]{0,32}\]")
+_STAMP_GOES_ON = re.compile(rb"(?:(?:19|20)\d\d|[Zz]|[+-]\d\d:?\d\d) ")  # a year or a zone, or a host of that name
 
 POSTFIX = re.compile(rb"(?<![\w/.-])postfix[\w.-]{0,64}/[\w.-]")
 _FOREIGN = Head({}, "", Queue("", "", ""))  # another program's
 
 
 class _Prefixes:
-    """What stands before the texts of a span: how wide stamps are, and hosts and programs met before, by their bytes."""
+    """What stands before the texts of a span: how wide stamps are, and hosts and programs met before, by their bytes.
+
+    What is found here is what `envelope` would find: a line means the same whatever was met before it.
+    """
 
     __slots__ = ("by_process", "by_program", "width")
 
@@ -38,16 +40,13 @@ class _Prefixes:
         self.by_program: dict[bytes, Head] = {}
         self.by_process: dict[bytes, Head] = {}
 
-    def turn(self, line: bytes) -> bool:
-        """Take the width from this line; False if it begins with none of the two common forms of a stamp."""
-        width = 0
-        if line[3:16:6] == _YEARLESS_MARKS:
-            width = _YEARLESS
-        elif line[4:11:6] == _DATED_MARKS:
-            width = line.find(b" ", 0, _WIDEST) + 1
-        if width:
+    def stamp(self, line: bytes) -> str:
+        """The time of a line that begins with a stamp of common form, from which `width` is taken; else ""."""
+        width = _YEARLESS if line[_YEARLESS - 1 : _YEARLESS] == b" " else line.find(b" ", 0, _WIDEST) + 1
+        time = stamp(line[: width - 1]) if width else ""
+        if time:
             self.width = width
-        return width > 0
+        return time
 
     def head(self, prefix: bytes) -> Head | None:
         """The head of a line whose `prefix` ends before the first `: `; None if its host and program were not met before."""
@@ -55,7 +54,7 @@ class _Prefixes:
         found = self.by_process.get(tag)
         if found is None:
             program, _, process = tag.partition(b"[")
-            if process.endswith(b"]") and len(process) <= _PID_LIMIT:
+            if _PROCESS.fullmatch(process):
                 found = self.by_program.get(program)
             if found is not None:
                 self._note(tag, found)
@@ -63,12 +62,12 @@ class _Prefixes:
 
     def learn(self, line: bytes, found: Envelope, head: Head) -> None:
         """Remember what `envelope` found in a line, if that is all there is to its prefix."""
-        if found.program.startswith(LOGGERS) or not self.turn(line) or stamp(line[: self.width - 1]) != found.stamp:
+        if found.program.startswith(LOGGERS) or not found.stamp or self.stamp(line) != found.stamp:
             return
         prefix, _, payload = line.partition(b": ")
         tag = prefix[self.width :]
         process = f"[{found.pid}]" if found.pid else ""
-        if payload != found.payload or not decoded(tag).endswith(found.program + process):
+        if payload != found.payload or not decoded(tag).endswith(found.program + process) or _STAMP_GOES_ON.match(tag):
             return
         if found.pid:
             if len(self.by_program) >= _HEAD_LIMIT:
@@ -103,36 +102,33 @@ def read(source: Source) -> Iterator[Record]:
 def _read_run(book: Book, prefixes: _Prefixes, offset: int, run: list[bytes]) -> Iterator[Record]:
     """The records of consecutive lines, the first of which lies at `offset`. What was met before is looked up by its bytes."""
     head_of, ready, width = prefixes.by_process.get, book.ready, prefixes.width
-    end = offset - 1
+    end, time, written = offset - 1, "", b""
     for line in run:
         start = end + 1
         end = start + len(line)
         prefix, colon, payload = line.partition(b": ")
         head = head_of(prefix[width:])
-        if head is None or (
-            line[3:16:6] != _YEARLESS_MARKS
-            if width == _YEARLESS
-            else line[4:11:6] != _DATED_MARKS or line.find(b" ") != width - 1
-        ):
-            head = prefixes.head(prefix) if prefixes.turn(line) else None
-            if head is None:
-                book.start, book.end = start, end
-                _odd(book, prefixes, line)
-            width = prefixes.width
-        if head is not None:
-            queue_id, _, text = payload.partition(b": ")
-            act = head.actions.get(text[:4])
-            if act is not None:
-                book.start, book.end, book.written = start, end, line[: width - 1]
-                act(book, head, queue_id, text)
-            elif head is _FOREIGN or _is_prose(text or queue_id, queue_id):
-                book.ignored += 1
-            else:
-                book.start, book.end, book.written = start, end, line[: width - 1]
-                if colon:
-                    _rest(book, head, payload)
-                else:  # the line ends within its prefix
-                    _odd(book, prefixes, line)
+        if line[:width] != written or head is None:
+            time = stamp(line[: width - 1]) if line[width - 1 : width] == b" " else ""
+            if not time or head is None:
+                time = prefixes.stamp(line)
+                head = prefixes.head(prefix) if time else None
+                width = prefixes.width
+            written = line[:width] if time else b""
+        queue_id, _, text = payload.partition(b": ")
+        act = head.actions.get(text[:4]) if head is not None else None
+        if head is None or not colon or queue_id[:4] == b"[ID ":  # Solaris puts an id of its own before the text
+            book.start, book.end = start, end
+            _odd(book, prefixes, line)
+            width, written = prefixes.width, b""
+        elif act is not None:
+            book.start, book.end, book.stamp = start, end, time
+            act(book, head, queue_id, text)
+        elif head is _FOREIGN or _is_prose(text or queue_id, queue_id):
+            book.ignored += 1
+        else:
+            book.start, book.end, book.stamp = start, end, time
+            _rest(book, head, payload)
         if ready:
             yield from ready
             ready.clear()
@@ -163,8 +159,7 @@ def _odd(book: Book, prefixes: _Prefixes, line: bytes) -> None:
     head = _head_of(book, prefixes, found)
     prefixes.learn(line, found, head)
     if head is not _FOREIGN:
-        book.written = book.read = b""
-        book.time = found.stamp
+        book.stamp = found.stamp
         _rest(book, head, found.payload)
     elif not lost:
         book.ignored += 1
