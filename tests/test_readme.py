@@ -188,7 +188,7 @@ def installed(tmp_path: Path) -> Path:
     package = site / "acme_forensics"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    for name in ("sendlog", "many_senders", "rtf", "blocklist"):
+    for name in ("sendlog", "many_senders", "till", "blocklist"):
         (package / f"{name}.py").write_text(blocks()[name], encoding="utf-8")
     metadata = site / "acme_forensics-1.0.dist-info"
     metadata.mkdir()
@@ -226,17 +226,16 @@ def test_plugin_examples_work_as_an_installed_package(installed: Path, tmp_path:
 def test_plugin_examples_are_found_with_their_origin(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(installed))
     found = {one.name: one for room in ("parsers", "detectors", "content", "reporters") for one in discover(room)}
-    assert {name: found[name].origin for name in ("sendlog", "many_senders", "rtf", "blocklist")} == dict.fromkeys(
-        ("sendlog", "many_senders", "rtf", "blocklist"), "acme-forensics 1.0"
+    assert {name: found[name].origin for name in ("sendlog", "many_senders", "till", "blocklist")} == dict.fromkeys(
+        ("sendlog", "many_senders", "till", "blocklist"), "acme-forensics 1.0"
     )
-    reader = found["rtf"].plugin
-    part = Part("attachment:note.rtf", "", rb"{\rtf1\ansi {\b password:} k7\'e9 {\pict 00}}")
+    reader = found["till"].plugin
+    capture = b"TILLCAP1" + bytes(byte ^ 0x2A for byte in b"password: k7e")
+    part = Part("attachment:till.cap", "", capture)
     assert reader.accepts(part)
-    assert not reader.accepts(Part("text/plain", "text/plain", b"rtf"))
-    first, second = reader.read(part, Limits())
-    assert isinstance(first, Text)
-    assert "password: k7" in first.text
-    assert isinstance(second, Unread)
+    assert list(reader.read(part, Limits())) == [Text("attachment:till.cap", "decoded", "password: k7e")]
+    assert [type(one) for one in reader.read(part, Limits(member_bytes=3))] == [Text, Unread]
+    assert not reader.accepts(Part("text/plain", "text/plain", b"till"))
     for cut in (None, 1, 7, 64):
         records = support.read(found["sendlog"].plugin, SENDLOG, cut=cut)
         assert [type(one).__name__ for one in records] == ["Fragment"] * 4 + ["Defect"]
