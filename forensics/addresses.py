@@ -89,7 +89,7 @@ def _a_label(label: str) -> str:
     try:
         return idna.alabel(label).decode("ascii")
     except (UnicodeError, IndexError, ValueError):
-        pass
+        pass  # no rule accepts the label: plain Punycode below
     try:
         return "xn--" + label.encode("punycode").decode("ascii")
     except UnicodeError:  # a lone surrogate

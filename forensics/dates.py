@@ -135,7 +135,7 @@ def _naive(  # noqa: PLR0917  the fields of a time
         if (hour, minute, second, micro) == (24, 0, 0, 0):  # ISO 8601:2004
             return datetime(year, month, day) + timedelta(days=1)  # noqa: DTZ001
     except (ValueError, OverflowError):
-        pass
+        pass  # no such day or hour: not a time
     return None
 
 

@@ -92,7 +92,7 @@ def text_of(value: bytes) -> str:
         try:
             return value.decode(charset)
         except UnicodeDecodeError:
-            continue
+            continue  # the next charset; Latin-1 takes every byte
     return value.decode("latin-1")
 
 
@@ -139,7 +139,7 @@ def _decoded(raw: bytes, charset: str) -> str:
         try:
             return raw.decode(codec, "replace")
         except (UnicodeError, LookupError, ValueError):
-            pass
+            pass  # a codec that cannot do it: read as text without one
     return text_of(raw)
 
 

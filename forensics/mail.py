@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from forensics import addresses, dates, headers
-from forensics.model import Body, Direction, Observation, Part, Reading, Recipient, Role, Route, Span, Unread
+from forensics.model import Body, Defect, Direction, Observation, Part, Reading, Recipient, Role, Route, Span, Unread
 
-__all__ = ["HEAD", "PEEK", "MailStream", "content", "is_known", "observe", "separator_time"]
+__all__ = ["HEAD", "PEEK", "MailStream", "Place", "content", "is_known", "observe", "separator_time"]
 
 HEAD = 1 << 20  # bytes of a header block that are read
 PEEK = 64 << 10  # bytes looked at to judge a separator: fixed, so that no cut or block size changes the answer
@@ -56,6 +56,23 @@ def is_known(name: bytes) -> bool:
     """Whether mail programs write a header of this name (any case): RFC 5322, the registered ones in use, `X-` and its like."""
     name = name.lower()
     return name in _KNOWN or name.startswith(_FAMILIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One member of the evidence as a parser names places in it; offsets in bytes, end exclusive."""
+
+    evidence: str
+    member: str
+    parser: str
+
+    def span(self, start: int, end: int) -> Span:
+        """The place from `start` to `end`."""
+        return Span(self.evidence, self.member, start, end)
+
+    def defect(self, start: int, end: int, reason: str) -> Defect:
+        """What could not be read there, and why."""
+        return Defect(self.span(start, end), self.parser, reason)
 
 
 @dataclass(slots=True)

@@ -13,10 +13,25 @@ from dataclasses import dataclass, replace
 from forensics.model import Body, Limits, Part, Text, Unread
 from forensics.plugins import Reader
 
-__all__ = ["decoded", "header_text", "is_office", "is_text", "joined", "megabytes", "safe_name", "signature", "spelled", "texts"]
+__all__ = [
+    "decoded",
+    "header_text",
+    "is_office",
+    "is_text",
+    "joined",
+    "megabytes",
+    "safe_name",
+    "signature",
+    "spelled",
+    "strings",
+    "texts",
+]
 
 Item = Text | Part | Unread
 
+_NARROW_STRING = re.compile(rb"[\x20-\x7e\t]{6,4000}")
+_WIDE_STRING = re.compile(rb"(?:[\x20-\x7e\t]\x00){6,4000}")
+_STRINGS = 200_000  # runs that are looked at
 _FALLBACKS = ("text", "opaque")  # asked in this order, once no reader of a definite format says yes
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
 
@@ -339,7 +354,7 @@ def _codec(charset: str) -> str:
         try:
             found = codecs.lookup(candidate)
         except (LookupError, ValueError):
-            continue
+            continue  # the next spelling of the name
         is_for_text = getattr(found, "_is_text_encoding", True)
         return _WIDER.get(found.name, found.name) if is_for_text and found.name not in _SLOW_OR_ODD else ""
     return ""
@@ -359,7 +374,7 @@ def decoded(data: bytes, charset: str = "") -> tuple[str, bool]:
         try:
             return data.decode(name), name != (codec or "utf-8")
         except (ValueError, LookupError):
-            continue
+            continue  # the next charset, at last one that takes every byte
     return data.decode(codec if codec and codec != "utf-8" else "cp1252", "replace"), True
 
 
@@ -392,3 +407,14 @@ def safe_name(name: str, instead: str) -> str:
 def spelled(names: Iterable[str]) -> str:
     """File names as lines of text: a name can hold a key as well."""
     return "\n".join(_CONTROL.sub("", name) for name in names)
+
+
+def strings(data: bytes) -> str:
+    """Runs of printable characters, one byte or two bytes each, in order of place."""
+    found: list[tuple[int, str]] = []
+    for pattern, codec in ((_NARROW_STRING, "ascii"), (_WIDE_STRING, "utf-16-le")):
+        for count, run in enumerate(pattern.finditer(data)):
+            if count >= _STRINGS:
+                break
+            found.append((run.start(), run[0].decode(codec)))
+    return "\n".join(text for _, text in sorted(found))

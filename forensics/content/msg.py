@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from forensics import mapi
-from forensics.content import header_text, megabytes, safe_name
+from forensics.content import header_text, megabytes, safe_name, strings
 from forensics.mapi import Properties, Storage, Tag, Unreadable
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
@@ -18,9 +18,6 @@ _OWN_PART = {Tag.BODY, Tag.HTML, Tag.SUBJECT, Tag.TRANSPORT_HEADERS, Tag.RTF_COM
 _PROPERTY_BYTES = 1 << 20  # of one recipient
 _ELSEWHERE = {2, 3, 4, 7}  # PidTagAttachMethod: by reference, [MS-OXCMSG] section 2.2.2.9
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
-_NARROW_STRING = re.compile(rb"[\x20-\x7e\t]{6,4000}")
-_WIDE_STRING = re.compile(rb"(?:[\x20-\x7e\t]\x00){6,4000}")
-_STRINGS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def _read(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
     try:
         top = mapi.message(part.data)
     except Unreadable as unreadable:
-        yield Text(part.path, "strings", _strings(part.data), guessed=True)
+        yield Text(part.path, "strings", strings(part.data), guessed=True)
         yield Unread(part.path, f"{unreadable}: only strings were searched")
         return
     own = part.depth == 0 and part.path in {"", "message"}
@@ -169,17 +166,6 @@ def _object(storage: Storage, path: str, depth: int, budget: _Budget) -> Iterato
             yield Unread(path, f"embedded object: {fault}")
         if data:
             yield Part(f"{path}/{safe_name(stream.name, 'stream')}", "", data, depth=depth)
-
-
-def _strings(data: bytes) -> str:
-    """Runs of printable characters, one byte or two bytes each, in order of place."""
-    found: list[tuple[int, str]] = []
-    for pattern, codec in ((_NARROW_STRING, "ascii"), (_WIDE_STRING, "utf-16-le")):
-        for count, run in enumerate(pattern.finditer(data)):
-            if count >= _STRINGS:
-                break
-            found.append((run.start(), run[0].decode(codec)))
-    return "\n".join(text for _, text in sorted(found))
 
 
 READER = Reader("msg", "Outlook messages", _accepts, _read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from forensics.content import is_text, signature
+from forensics.content import is_text, signature, strings
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
 
@@ -39,9 +39,6 @@ _PKCS12 = re.compile(rb"\x30(?:[\x00-\x7f]|\x80|\x81.|\x82..|\x83...)\x02\x01\x0
 _PGP_TYPES = {"application/pgp-encrypted"}
 _CIPHERED = re.compile(rb"(?:\x84|\x85.|\xc1.{1,5})..?\x03.{8}", re.DOTALL)  # RFC 9580: public-key encrypted session key
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
-_NARROW_STRING = re.compile(rb"[\x20-\x7e\t]{6,4000}")
-_WIDE_STRING = re.compile(rb"(?:[\x20-\x7e\t]\x00){6,4000}")
-_STRINGS = 200_000
 
 
 def _accepts(part: Part) -> bool:
@@ -51,7 +48,7 @@ def _accepts(part: Part) -> bool:
 def _read(part: Part, _limits: Limits) -> Iterator[Text | Unread]:
     reason = _reason(part)
     if reason.endswith("only strings were searched"):
-        yield Text(part.path, "strings", _strings(part.data), guessed=True)
+        yield Text(part.path, "strings", strings(part.data), guessed=True)
     yield Unread(part.path, reason)
 
 
@@ -77,17 +74,6 @@ def _reason(part: Part) -> str:
     if kind in {"image", "audio", "video"}:
         return f"{kind}: not examined"
     return f"no reader for {part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else 'this type'}"
-
-
-def _strings(data: bytes) -> str:
-    """Runs of printable characters, one byte or two bytes each, in order of place."""
-    found: list[tuple[int, str]] = []
-    for pattern, codec in ((_NARROW_STRING, "ascii"), (_WIDE_STRING, "utf-16-le")):
-        for count, run in enumerate(pattern.finditer(data)):
-            if count >= _STRINGS:
-                break
-            found.append((run.start(), run[0].decode(codec)))
-    return "\n".join(text for _, text in sorted(found))
 
 
 READER = Reader("opaque", "What cannot be read", _accepts, _read)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from forensics import headers, mail
-from forensics.mail import HEAD, PEEK, MailStream
-from forensics.model import Body, Defect, Fragment, Span
+from forensics.mail import HEAD, PEEK, MailStream, Place
+from forensics.model import Body, Defect, Fragment
 from forensics.plugins import Parser, Record, Source
 
 __all__ = ["PARSER"]
@@ -146,7 +146,7 @@ def read(source: Source) -> Iterator[Record]:
     span = source.span
     dialect = _dialect(source)
     window = MailStream(source.blocks(max(0, span.start - 1)), max(0, span.start - 1))
-    here = _Place(span.evidence, span.member)
+    here = Place(span.evidence, span.member, _NAME)
     opened = False
     top = b""
     if span.start == 0:
@@ -175,25 +175,13 @@ def read(source: Source) -> Iterator[Record]:
         yield here.defect(0, window.end, "no separator line in the whole file")
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    evidence: str
-    member: str
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.evidence, self.member, start, end)
-
-    def defect(self, start: int, end: int, reason: str) -> Defect:
-        return Defect(self.span(start, end), _NAME, reason)
-
-
-def _preamble(here: _Place, top: bytes, end: int) -> Defect:
+def _preamble(here: Place, top: bytes, end: int) -> Defect:
     blank = end <= len(top) and _BLANK.fullmatch(top, 0, end)
     reason = "blank lines or a byte order mark" if blank else "text that belongs to no mail"
     return here.defect(0, end, f"{reason} before the first separator line")
 
 
-def _mail(here: _Place, window: MailStream, end: int, *, last: bool = False) -> Iterator[Record]:
+def _mail(here: Place, window: MailStream, end: int, *, last: bool = False) -> Iterator[Record]:
     """The open mail as a fragment, behind its defects."""
     start = window.mail
     data, low, high = window.head_of_mail(end)

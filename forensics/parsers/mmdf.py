@@ -9,8 +9,8 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from forensics import headers, mail
-from forensics.mail import HEAD, PEEK, MailStream
-from forensics.model import Body, Defect, Fragment, Span
+from forensics.mail import HEAD, PEEK, MailStream, Place
+from forensics.model import Body, Defect, Fragment
 from forensics.plugins import Parser, Record, Source
 
 __all__ = ["PARSER"]
@@ -106,24 +106,12 @@ class _Open:
     closed: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    evidence: str
-    member: str
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.evidence, self.member, start, end)
-
-    def defect(self, start: int, end: int, reason: str) -> Defect:
-        return Defect(self.span(start, end), _NAME, reason)
-
-
 def read(source: Source) -> Iterator[Record]:
     """Mails whose opening line lies in the span, up to the next one's; doubtful lines, empty and cut mails as defects."""
     span = source.span
     base = max(0, span.start - _REACH)
     stream = MailStream(source.blocks(base), base)
-    here = _Place(span.evidence, span.member)
+    here = Place(span.evidence, span.member, _NAME)
     current: _Open | None = None
     top = b""
     if span.start == 0:
@@ -152,13 +140,13 @@ def read(source: Source) -> Iterator[Record]:
         yield here.defect(0, stream.end, "no separator line in the whole file")
 
 
-def _preamble(here: _Place, top: bytes, end: int) -> Defect:
+def _preamble(here: Place, top: bytes, end: int) -> Defect:
     blank = end <= len(top) and _BLANK.fullmatch(top, 0, end)
     reason = "blank lines or a byte order mark" if blank else "text that belongs to no mail"
     return here.defect(0, end, f"{reason} before the first separator line")
 
 
-def _met(here: _Place, current: _Open, mark: _Mark) -> Iterator[Record]:
+def _met(here: Place, current: _Open, mark: _Mark) -> Iterator[Record]:
     """A line inside the open mail's span: the first of those that close it counts."""
     if mark.kind is _Kind.DOUBTFUL:
         current.closed = -1
@@ -169,7 +157,7 @@ def _met(here: _Place, current: _Open, mark: _Mark) -> Iterator[Record]:
         yield here.defect(mark.start, mark.end, "separator lines without a mail between them")
 
 
-def _mail(here: _Place, stream: MailStream, current: _Open, end: int, *, last: bool = False) -> Iterator[Record]:
+def _mail(here: Place, stream: MailStream, current: _Open, end: int, *, last: bool = False) -> Iterator[Record]:
     """The open mail as a fragment, behind its defects. Its span is that of its separator lines too."""
     start, stop = current.start, current.closed if current.closed >= 0 else end
     size = stop - current.content
