@@ -12,6 +12,7 @@ import pytest
 from small_evidence import POLICY, as_nobody, log, mailbox, open_folder, plant, search_page
 from typer.testing import CliRunner
 
+import forensics
 from forensics.cli import app
 
 RUN = CliRunner()
@@ -225,3 +226,13 @@ def test_a_missing_path_beside_good_evidence_is_a_defect(tmp_path: Path) -> None
     told = rows(tmp_path / "case", "defects")
     assert [row["path"].rpartition("/")[2] for row in told] == ["nothing-here"]
     assert "no such file" in told[0]["reason"]
+
+
+def test_a_file_that_bears_the_name_of_a_shipped_incident_is_evidence_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = plant(tmp_path / "ev")
+    (folder / "postmark-mcp").write_bytes(b"what is this?\n")
+    monkeypatch.chdir(folder)
+    case = forensics.audit(folder, out=tmp_path / "case", incident="postmark-mcp", options=forensics.Options(workers=1))
+    assert "ev/postmark-mcp" in set(case.read("defects")["path"])

@@ -101,7 +101,8 @@ def audit(
         watcher=watcher or Silence(),
         started=datetime.now(UTC),
     )
-    files = [one for one in (policy, incident, options.policy_file, options.key_file) if isinstance(one, str | Path)]
+    named = (policy, options.policy_file, options.key_file, *(() if incident in Incident.shipped() else (incident,)))
+    files = [one for one in named if isinstance(one, str | Path)]
     skip = frozenset(Path(one).resolve() for one in files)  # what steers the audit is no evidence, even if it lies among it
     return run.go([Path(one) for one in evidence], skip)
 
