@@ -105,13 +105,23 @@ def canonical(text: str) -> str:
     return _cached_canonical(text) if len(text) <= _CACHED else _canonical(text)
 
 
-def _canonical(text: str) -> str:
-    text = _CONTROLS.sub("", text).strip()
+_WRAPPED = 4_096  # characters; RFC 5321 allows an address 320
+
+
+def _peeled(text: str) -> str:
+    """The text without one layer of angle brackets, source route (RFC 5322, section 4.4) or URL scheme."""
     if text.startswith("<") and text.endswith(">"):
         text = text[1:-1].strip()
-    if text.startswith("@") and ":" in text:  # source route, RFC 5322 section 4.4: <@relay.example:user@host.example>
-        text = text.rpartition(":")[2]
-    text = _MAILTO.sub("", text)
+    if text.startswith("@") and ":" in text:  # <@relay.example:user@host.example>
+        text = text.rpartition(":")[2].strip()
+    return _MAILTO.sub("", text).strip()
+
+
+def _canonical(text: str) -> str:
+    text = _CONTROLS.sub("", text).strip()
+    peeled = "" if len(text) <= _WRAPPED else text  # what is longer is no wrapped address, and peeling it would cost its square
+    while text != peeled:  # a wrapping may hold another; each turn makes the text shorter
+        text, peeled = _peeled(text), text
     local, at, domain = text.rpartition("@")
     if not at:
         return text.strip().lower()
