@@ -6,12 +6,13 @@ STAMP  := $(VENV)/.installed
 FUZZED := $(VENV)/.fuzz-installed
 CASE   ?= case
 SECONDS_PER_TARGET ?= 60
-MEGABYTES ?= 100
+MEGABYTES ?=
+LARGE_MEGABYTES ?= 5000
 
-.PHONY: demo test bench fuzz lint lock golden clean help
+.PHONY: demo test bench bench-large fuzz lint lock golden clean help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "forensics needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -40,8 +41,11 @@ test: lint ## everything that must hold
 golden: $(STAMP) ## rewrite the golden files; read the diff before you commit it
 	$(BIN)/python -m pytest -p no:randomly --update-golden -m golden
 
-bench: $(STAMP) ## speed and memory beside a peer, as ratios
-	$(BIN)/python tests/benchmarks/run.py --megabytes $(MEGABYTES)
+bench: $(STAMP) ## speed and memory beside peers, as ratios
+	$(BIN)/python tests/benchmarks/run.py $(if $(MEGABYTES),--megabytes $(MEGABYTES))
+
+bench-large: $(STAMP) ## memory over an archive of 5 GB with a mail of 200 MB in it
+	$(BIN)/python tests/benchmarks/run.py --large $(LARGE_MEGABYTES)
 
 fuzz: $(FUZZED) ## hostile input against every reader
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS_PER_TARGET)

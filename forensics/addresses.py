@@ -12,7 +12,7 @@ from publicsuffixlist import PublicSuffixList
 
 __all__ = [
     "Item", "Mailbox", "addresses_in", "ascii_domain", "canonical", "canonical_message_id", "domain_of", "is_within", "items",
-    "mailboxes", "mailboxes_in", "registrable", "without_tag",
+    "mailboxes", "mailboxes_in", "plain_addresses", "plain_mailboxes", "registrable", "without_tag",
 ]  # fmt: skip
 
 _CACHED = 320  # characters: longer texts are hostile or lists, and would fill a cache without being met again
@@ -28,12 +28,13 @@ _ADDRESS = re.compile(
     rf"(?P<local>\"(?:[^\"\\\r\n]|\\.){{1,256}}\"|(?<!{_ATOM}){_ATOM}++)"
     rf"@(?P<domain>\[(?:IPv6:)?[0-9A-Fa-f:.]{{2,64}}\]|{_LABEL}{{1,253}})"
 )
-# the great majority: one mailbox without quotes inside quotes, comments, groups, encoded words or odd characters
+# The great majority: mailboxes without quotes inside quotes, comments, groups or odd characters, one at a time with what parts
+# it from the next. Encoded words (RFC 2047 section 5) may stand in names, if they hold none of the characters that part a list.
+_ENCODED = r"=\?[^\s?]{1,64}\?[bBqQ]\?[^\s?,;:@<>\"()\[\]\\]*+\?="
 _SIMPLE = re.compile(
-    r"\s*+(?:(?P<name>\"[^\"\\<>()@=]*+\"|[^\"\\<>()@=,:;\[\]]*+)<(?P<angle>[\w.!#$&+/%-]++@[A-Za-z0-9.-]{1,253}+)>"
-    r"|(?P<bare>[A-Za-z0-9_.!#$&+/%-]++@[A-Za-z0-9.-]{1,253}+))\s*+"
+    rf"\s*+(?:(?P<name>\"(?:[^\"\\<>()@=]++|{_ENCODED})*+\"|(?:[^\"\\<>()@=,:;\[\]]++|{_ENCODED})*+)"
+    r"<(?P<angle>[\w.!#$&+/%=-]++@[A-Za-z0-9.-]{1,253}+)>|(?P<bare>[A-Za-z0-9_.!#$&+/%=-]++@[A-Za-z0-9.-]{1,253}+))\s*+(?:[,;]|\Z)"
 )
-_STRUCTURED = re.compile(r"[\"()\\]|<\s*+@")  # a plain cut at commas would be wrong
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|[^\"\\(),;<>]++|\\.|.", re.DOTALL)
 _IN_COMMENT = re.compile(r"[^()\\]++|\\.|.", re.DOTALL)
 _LOOSE = re.compile(r"[ \t\r\n]*([@.])[ \t\r\n]*")
@@ -205,17 +206,32 @@ def mailboxes(text: str) -> list[Mailbox]:
     """
     if "@" not in text:
         return []
-    simple = _SIMPLE.fullmatch(text)
-    if simple:
-        return [_plain(simple)]
-    if _STRUCTURED.search(text):
-        return [mailbox for item in items(text) for mailbox in mailboxes_in(item)]
-    found = []
-    for piece in text.replace(";", ",").split(","):
-        if "@" in piece:
-            simple = _SIMPLE.fullmatch(piece)
-            found += [_plain(simple)] if simple else [mailbox for item in items(piece) for mailbox in mailboxes_in(item)]
-    return found
+    found = plain_mailboxes(text)
+    return [mailbox for item in items(text) for mailbox in mailboxes_in(item)] if found is None else found
+
+
+def plain_addresses(text: str) -> list[tuple[str, str]] | None:
+    """Of each mailbox in a list in which nothing is odd: the address, canonical and as written; None if something is odd."""
+    found, at = [], 0
+    while simple := _SIMPLE.match(text, at):
+        _, angle, bare = simple.groups()
+        written = angle or bare
+        found.append((written.lower().rstrip(".") if written.isascii() else canonical(written), written))
+        at = simple.end()
+        if at == len(text):
+            return found
+    return None
+
+
+def plain_mailboxes(text: str) -> list[Mailbox] | None:
+    """The mailboxes of a list in which nothing is odd, ten times as fast as any other; None if something is."""
+    found, at = [], 0
+    while simple := _SIMPLE.match(text, at):
+        found.append(_plain(simple))
+        at = simple.end()
+        if at == len(text):
+            return found
+    return None
 
 
 def _plain(match: re.Match[str]) -> Mailbox:

@@ -20,6 +20,9 @@ SCHEMA_VERSION = 1
 _CASE_FILE = "case.toml"
 _KEY_FILE = "case.key"
 _KEY_BYTES = 32
+_LEAST_MEMORY, _MOST_MEMORY = 512, 4_000  # megabytes that DuckDB may take
+_ROW_MEMORY = 400  # bytes for each observation
+_ROWS = 4_000_000  # of a case that somebody opens to look at: about 2 GB
 _SPILL = ".spill"  # where DuckDB puts what does not fit into memory, for as long as it needs it
 
 _MESSAGE = (
@@ -204,12 +207,17 @@ def _text(value: object) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def engine(folder: Path, *, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that spills into the case folder, loads no extension and reaches no network."""
+def engine(folder: Path, *, rows: int = _ROWS) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that spills into the case folder, loads no extension and reaches no network.
+
+    Its memory grows with the `rows` that it will join, from half a gigabyte to 4: DuckDB takes all that it may, and keeps in
+    it what it could as well spill.
+    """
+    megabytes = min(_LEAST_MEMORY + rows * _ROW_MEMORY // 1_000_000, _MOST_MEMORY)
     connection = duckdb.connect(
         ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     )
-    connection.execute(f"SET memory_limit = '{memory}'")
+    connection.execute(f"SET memory_limit = '{megabytes}MB'")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
     if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [

@@ -169,7 +169,8 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
     content: Annotated[
         str,
         typer.Option(
-            help="Whose content is read: exposed, possible or all flagged.", callback=_one_of("exposed", "possible", "all")
+            help="Whose content is read: exposed messages; possible ones, too; or all mail there is.",
+            callback=_one_of("exposed", "possible", "all"),
         ),
     ] = "exposed",
     detectors: Annotated[str, typer.Option(help="Comma list: +name adds a detector, -name leaves one out.")] = "",

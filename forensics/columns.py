@@ -23,7 +23,7 @@ _READING = pa.struct([("clock", pa.string()), ("utc", TIME), ("slack", pa.int32(
 _RECIPIENT = pa.struct([
     ("address", pa.string()), ("role", pa.string()), ("outcome", pa.string()), ("written", pa.string()),
     ("original", pa.string()), ("reply", pa.string()), ("utc", TIME), ("stamp", pa.string()),
-    ("start", pa.int64()), ("end", pa.int64()),
+    ("start", pa.int64()), ("end", pa.int64()), ("seen", pa.string()),
 ])  # fmt: skip
 _FACT = pa.struct([("name", pa.string()), ("value", pa.string())])
 _PLACES = ("evidence", "member", "start", "end")
@@ -46,7 +46,7 @@ STATEMENTS = pa.schema([
     ("note", pa.string()),
 ])  # fmt: skip
 
-_LIST_FIELDS = {"ids", "readings", "recipients", "attachments", "facts"}
+_LIST_FIELDS = ("ids", "readings", "recipients", "attachments", "facts")
 _SCALARS = [field.name for field in OBSERVATIONS if field.name not in _LIST_FIELDS]
 _SLACK = 1 << 30  # seconds; more says nothing
 _PREFIX = re.compile(r"^(?:(?:re|fwd?|aw|wg|sv|vs|antw|tr|rv)(?:\[\d{1,3}\])?\s*:\s*)+", re.IGNORECASE)
@@ -54,8 +54,10 @@ _PREFIX = re.compile(r"^(?:(?:re|fwd?|aw|wg|sv|vs|antw|tr|rv)(?:\[\d{1,3}\])?\s*
 
 def normal_subject(subject: str) -> str:
     """A subject without reply prefixes, case and spacing: what the mails of one thread share."""
-    text = " ".join(unicodedata.normalize("NFKC", subject[:1000]).lower().split())
-    return _PREFIX.sub("", text)
+    text = subject[:1000]
+    text = " ".join((text if text.isascii() else unicodedata.normalize("NFKC", text)).lower().split())
+    prefix = _PREFIX.match(text)
+    return text[prefix.end() :] if prefix else text
 
 
 @lru_cache(maxsize=65_536)
@@ -84,7 +86,8 @@ _OBSERVED = attrgetter(
     "source", "kind", "route", "direction", "server", "stream", "message_id", "sender", "envelope_sender", "subject_hash",
     "size", "stamp", "header_known", "declared", "has_body",
 )  # fmt: skip
-_RECEIVED = attrgetter("address", "role", "outcome", "written", "original", "reply", "at", "stamp", "start", "end")
+_LISTED = attrgetter(*_LIST_FIELDS)
+_RECEIVED = attrgetter("address", "role", "outcome", "written", "original", "reply", "at", "stamp", "start", "end", "seen")
 _REPLY, _SUBJECT_HASH = 5, 16  # positions in a recipient and in a row
 
 
@@ -93,8 +96,7 @@ class Encoder:
 
     def __init__(self, key: bytes, redact: Callable[[str], str]) -> None:
         self._key, self._redact = key, redact
-        self._lists: dict[str, list[Any]] = {name: [] for name in _LIST_FIELDS}
-        self._offsets: dict[str, list[int]] = {name: [0] for name in _LIST_FIELDS}
+        self._lists: dict[str, tuple[list[Any], list[int]]] = {name: ([], [0]) for name in _LIST_FIELDS}
         self._rows: list[tuple[Any, ...]] = []
         self._hashes: list[str] = []
 
@@ -106,18 +108,10 @@ class Encoder:
         seen = fragment.observation
         self._rows.append((fragment.key, fragment.opens, fragment.closes, *seen.span, *_OBSERVED(seen)))
         self._hashes.append(subject_hash(seen.subject, self._key) if seen.subject else seen.subject_hash)
-        lists, offsets = self._lists, self._offsets
-        for name, values in (
-            ("ids", seen.ids),
-            ("attachments", seen.attachments),
-            ("readings", seen.readings),
-            ("facts", seen.facts),
-        ):
+        for values, (members, offsets) in zip(_LISTED(seen), self._lists.values(), strict=True):
             if values:
-                lists[name].extend(values)
-            offsets[name].append(len(lists[name]))
-        lists["recipients"].extend(map(_RECEIVED, seen.recipients))
-        offsets["recipients"].append(len(lists["recipients"]))
+                members.extend(values)
+            offsets.append(len(members))
 
     def table(self) -> pa.Table:
         """Everything taken in so far, in order."""
@@ -129,18 +123,19 @@ class Encoder:
         arrays = []
         for field in OBSERVATIONS:
             if field.name in _LIST_FIELDS:
-                values = self._values(field.name, field.type.value_type)
-                arrays.append(pa.ListArray.from_arrays(pa.array(self._offsets[field.name], pa.int32()), values))
+                members, offsets = self._lists[field.name]
+                values = self._values(field.name, members, field.type.value_type)
+                arrays.append(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values))
             else:
                 arrays.append(_array(scalars[field.name], field.type))
         return pa.table(arrays, schema=OBSERVATIONS)
 
-    def _values(self, name: str, kind: pa.DataType) -> pa.Array:
-        values = self._lists[name]
+    def _values(self, name: str, values: list[Any], kind: pa.DataType) -> pa.Array:
         if not pa.types.is_struct(kind):
             return _array(values, kind)
         fields = [kind.field(i) for i in range(kind.num_fields)]
-        columns: list[Sequence[Any]] = list(zip(*values, strict=True)) if values else [()] * len(fields)
+        rows = map(_RECEIVED, values) if name == "recipients" else values
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if values else [()] * len(fields)
         if name == "recipients":
             redact = self._redact
             columns[_REPLY] = [redact(_shown(reply)) if reply else "" for reply in columns[_REPLY]]

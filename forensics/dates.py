@@ -61,9 +61,13 @@ _ZONE = r"(?:(?:GMT|UTC)?([+-]\d\d:?\d\d)(?:\s+[A-Za-z]{1,5})?|([A-Za-z]{1,5}))"
 _MAIL = re.compile(
     rf"(?:[^\W\d_]{{1,12}}\.?\s*,?\s*)?(\d{{1,2}})[\s-]+([A-Za-z]{{3,9}})\.?[\s-]+(\d{{2,4}})\s+{_TIME}\s*{_ZONE}?",
 )
-# the same, as nearly every mail writes it
+# the same, as nearly every mail writes it: the day, the time of day, the zone
 _EXACT = re.compile(
-    r"\s*+(?:[A-Z][a-z]{2}, )?+(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})(?: \([A-Za-z]{1,5}\))?+\s*+\Z"
+    r"\s*+(?:[A-Z][a-z]{2}, )?+([0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}) ([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]) ([+-][0-9]{4})"
+    r"(?: \([A-Za-z]{1,5}\))?+\s*+\Z"
+)
+_EXACT_ASCTIME = re.compile(
+    r"(?:[A-Z][a-z]{2} )?+([A-Z][a-z]{2}) ([ 0-9][0-9]) ([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]) ([0-9]{4})\s*+\Z"
 )
 # asctime, as in a From_ line: the zone is seldom written, and some writers put it before the year
 _ASCTIME = re.compile(
@@ -160,17 +164,35 @@ def mail_time(text: str, clock: str = "date") -> Reading | None:
     """
     exact = _EXACT.match(text)
     if exact:
-        day, name, year, hour, minute, second, zone = exact.groups()
-        month, offset = _MONTHS.get(name.lower()), _mail_offset(zone)
-        if month and offset is not None:
-            try:
-                at = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-                return Reading(clock, at - timedelta(seconds=offset) if offset else at)
-            except (ValueError, OverflowError):
-                pass  # second 60, 24:00 and the like: below
+        day, hour, minute, second, zone = exact.groups()
+        midnight = _midnight(day, zone)
+        if midnight is not None:
+            return Reading(clock, midnight + timedelta(0, int(hour) * 3600 + int(minute) * 60 + int(second)))
+    written = _EXACT_ASCTIME.match(text)
+    if written:
+        name, number, hour, minute, second, year = written.groups()
+        midnight = _midnight(f"{int(number)} {name} {year}", "+0000")
+        if midnight is not None:
+            return Reading(clock, midnight + timedelta(0, int(hour) * 3600 + int(minute) * 60 + int(second)), UNKNOWN_ZONE)
     if len(text) > _LONGEST:  # a comment of any length may follow
         text = text[:_LONGEST].rpartition("(")[0]
     return _named(clock, _mail(text))
+
+
+@lru_cache(maxsize=_DAYS_KEPT)
+def _midnight(day: str, zone: str) -> datetime | None:
+    """When a day such as "17 Sep 2025" began in a zone such as "+0200", in UTC; None where there is no such day or zone.
+
+    None too at both ends of the calendar, where a time of that day may not be representable.
+    """
+    number, name, year = day.split(" ")
+    month, offset = _MONTHS.get(name.lower()), _mail_offset(zone)
+    if month is None or offset is None or not 1 < int(year) < 9999:  # noqa: PLR2004  the calendar's last year
+        return None
+    try:
+        return datetime(int(year), month, int(number), tzinfo=UTC) - timedelta(seconds=offset)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=4096)

@@ -2,11 +2,12 @@
 
 The tables that detectors see (DETECTOR TABLES), all in UTC:
 
-`messages`  message_key, sent_at, in_window, archive_clock_only, judged, header_known, attempt (refused at RCPT, no message
-            came about), sender, sender_domain, servers,
-            streams, routes, sources, receivers (distinct addresses that got a copy), subject_hash
-`copies`    message_key, address, visible, blind (yes, no, unknown), alias, trace_only, roles, proof, outcome, first_record,
-            records, entry (number of the policy entry that excuses it, else NULL); with the message's sent_at, in_window,
+`messages`  message_key, sent_at, clock (which of its clocks that is: the most exact, then the most trusted), in_window,
+            clocks_disagree (some of them lie in the window, others do not: it counts as inside), archive_clock_only, judged,
+            header_known, attempt (refused at RCPT, no message came about), sender, sender_domain, servers, streams, routes,
+            sources, receivers (distinct addresses that got a copy), subject_hash
+`copies`    message_key, address, visible, blind (yes, no, unknown), alias, trace_only, roles, seen (headers that name it),
+            proof, outcome, first_record, records, entry (number of the policy entry that excuses it, else NULL); with the message's sent_at, in_window,
             judged, sender, and the address's domain, registrable, own, indicator
 `addresses` address, domain, registrable, own, indicator
 """
@@ -28,7 +29,7 @@ __all__ = ["infer_own_domains", "lay_out"]
 _RECEIVED = """
 CREATE OR REPLACE TEMP TABLE named_recipients AS
 SELECT l.message_key, l.obs, o.source, o.kind, o.route, o.evidence, o.member, o.start AS obs_start, o."end" AS obs_end,
-       r.address, r.role, r.outcome, r.original, r.reply, r.utc, r.start, r."end"
+       r.address, r.role, r.seen, r.outcome, r.original, r.reply, r.utc, r.start, r."end"
 FROM (SELECT obs, source, kind, route, evidence, member, start, "end", unnest(recipients) AS r FROM observed) o
 JOIN links l USING (obs)
 WHERE r.address != ''
@@ -49,11 +50,13 @@ WITH clocks AS (
          bool_or(clock NOT IN ('from_line', 'archive')) OVER (PARTITION BY message_key) AS better
   FROM timed JOIN links USING (obs) JOIN (SELECT obs, server FROM observed) o USING (obs)
 ),
+counting AS (
+  SELECT *, {inside} AS inside FROM clocks WHERE slack = least AND (clock NOT IN ('from_line', 'archive') OR NOT better)
+),
 dated AS (
-  SELECT message_key, arg_min(utc, (clock IN ('from_line', 'archive'), slack, rank, utc)) AS sent_at,
-         bool_or({inside}) FILTER (slack = least AND (clock NOT IN ('from_line', 'archive') OR NOT better)) AS inside,
-         NOT bool_or(better) AS archive_clock_only
-  FROM clocks GROUP BY message_key
+  SELECT message_key, arg_min(utc, (slack, rank, utc)) AS sent_at, arg_min(clock, (slack, rank, utc)) AS clock,
+         bool_or(inside) AS inside, bool_or(inside) AND NOT bool_and(inside) AS clocks_disagree, NOT bool_or(better) AS archive_clock_only
+  FROM counting GROUP BY message_key
 ),
 said AS (
   SELECT message_key,
@@ -73,7 +76,8 @@ counted AS (
   SELECT message_key, count(DISTINCT address) FILTER (role NOT IN ('trace', 'suppression')) AS receivers
   FROM named_recipients GROUP BY message_key
 )
-SELECT message_key, sent_at, coalesce(inside, true) AS in_window, coalesce(archive_clock_only, false) AS archive_clock_only,
+SELECT message_key, sent_at, coalesce(dated.clock, '') AS clock, coalesce(inside, true) AS in_window,
+       coalesce(clocks_disagree, false) AS clocks_disagree, coalesce(archive_clock_only, false) AS archive_clock_only,
        judged, header_known, attempt, sender, coalesce(a.domain, '') AS sender_domain, servers, streams, routes, sources,
        coalesce(receivers, 0) AS receivers, subject_hash
 FROM said LEFT JOIN dated USING (message_key) LEFT JOIN counted USING (message_key) LEFT JOIN addresses a ON a.address = sender
@@ -89,6 +93,7 @@ WITH folded AS (
          bool_or(role IN ('to', 'cc')) AS visible, bool_or(role = 'bcc') AS named_blind,
          bool_and(role = 'trace') AS trace_only, bool_or(original != '') AS alias,
          list_sort(list_distinct(list(role))) AS roles,
+         coalesce(list_sort(list_distinct(list(seen) FILTER (seen != ''))), []) AS seen,
          CASE WHEN bool_or(outcome = 'fetched') THEN 'fetched'
               WHEN bool_or(outcome = 'delivered') THEN 'delivered'
               WHEN bool_or(outcome = 'refused_after_data') THEN 'accepted'
@@ -101,7 +106,7 @@ WITH folded AS (
 SELECT f.message_key, f.address, f.visible,
        CASE WHEN f.named_blind AND NOT f.visible THEN 'yes' WHEN f.visible THEN 'no' WHEN m.header_known THEN 'yes'
             WHEN m.receivers <= 1 THEN 'no' ELSE 'unknown' END AS blind,
-       f.alias, f.trace_only, f.roles, f.proof, CASE WHEN f.proof = 'attempted' THEN f.refusal ELSE f.proof END AS outcome,
+       f.alias, f.trace_only, f.roles, f.seen, f.proof, CASE WHEN f.proof = 'attempted' THEN f.refusal ELSE f.proof END AS outcome,
        f.first_record, f.records, m.sent_at, m.in_window, m.judged, m.sender, a.domain, a.registrable, a.own, a.indicator
 FROM folded f JOIN messages m USING (message_key) JOIN addresses a USING (address)
 ORDER BY f.message_key, f.address

@@ -6,6 +6,7 @@ import binascii
 import codecs
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from encodings.aliases import aliases
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,13 +14,16 @@ from typing import NamedTuple
 from forensics import addresses
 from forensics.addresses import Mailbox
 from forensics.model import Outcome, Recipient, Role
+from forensics.records import constructor
 
 __all__ = [
-    "Listed", "address_list", "addressees", "decode_words", "header_block", "header_end", "postmark_recipient", "received_for",
-    "recipients_of", "text_of",
+    "Listed", "address_list", "addressees", "decode_words", "fields_of", "header_block", "header_end", "postmark_recipient",
+    "received_for", "recipients_of", "subject_of", "text_of",
 ]  # fmt: skip
 
-_CACHED = 300  # bytes of a value that is worth remembering: lists and senders repeat, long recipient lists do not
+_NAMES_KEPT = 4096
+_CACHED = 300  # bytes of a value that is worth remembering
+_VALUES_KEPT = 8192  # of each header
 _PASSING = 20  # addresses in display names that are told, per mail
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf)?+(?:[ \t]*+[\r\n])*+")
@@ -27,9 +31,11 @@ _EMPTY_LINE = re.compile(rb"\n\r*+\n")
 _EMPTY_CR_LINE = re.compile(rb"(?<!\r)\r{2,}+(?!\n)")
 # a header: an mbox quote, a name of RFC 5322 section 3.6.8, blanks that old software put before the colon, folded lines
 _FIELD = re.compile(rb"^>?([!-9;-~]{1,200}+)[ \t]*+:[ \t]*+(.*+(?:\n[ \t].*+)*+)", re.MULTILINE)
+_SUBJECT = re.compile(rb">?subject[ \t]*+:[ \t]*+(.*+(?:\n[ \t].*+)*+)", re.IGNORECASE)
+_LINE_FEED = ord("\n")
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*+\?{0,3}?)\?=")  # RFC 2047 section 2, and a "?" left unencoded
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
-_FOR = re.compile(rb"\sfor\s+<?([^\s<>;()\",]{1,320}@[^\s<>;()\",]{1,255})")
+_FOR = re.compile(rb"for(?<=\sfor)\s+<?([^\s<>;()\",]{1,320}@[^\s<>;()\",]{1,255})")
 _NO_CHARSETS = {"idna", "punycode", "undefined", "mbcs", "oem", "unicode_escape", "raw_unicode_escape"}  # slow, or no charsets
 _BINARY = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 _CHARSETS = {**aliases, **{name: name for name in aliases.values()}}
@@ -68,7 +74,29 @@ def header_block(raw: bytes) -> list[tuple[str, bytes]]:
     and ends nothing. Linear; never raises.
     """
     end = header_end(raw)
-    block = raw[:end] if end >= 0 else raw
+    return fields_of(raw[:end] if end >= 0 else raw)
+
+
+def subject_of(block: bytes) -> str:
+    """The first subject in a header block, decoded; "" if there is none: what `fields_of` says, without the other headers."""
+    block = _plain(block)
+    folded, at = block.lower(), -1
+    while (
+        at := folded.find(b"subject", at + 1)
+    ) >= 0:  # a word that seldom stands elsewhere: quicker than a pattern without case
+        start = at - folded.startswith(b">", at - 1)
+        if (start <= 0 or folded[start - 1] == _LINE_FEED) and (found := _SUBJECT.match(block, max(start, 0))):
+            return decode_words(found[1])
+    return ""
+
+
+def fields_of(block: bytes) -> list[tuple[str, bytes]]:
+    """`header_block` of bytes that are known to hold no body: what `header_end` cut off."""
+    return [(_NAMES[name], value) for name, value in _FIELD.findall(_plain(block))]
+
+
+def _plain(block: bytes) -> bytes:
+    """A header block without byte order mark, blank lines on top and NULs, its lines ended by LF."""
     lead = _LEAD.match(block)
     if lead and lead.end():
         block = block[lead.end() :]
@@ -76,24 +104,34 @@ def header_block(raw: bytes) -> list[tuple[str, bytes]]:
         block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\0" in block:
         block = block.replace(b"\0", b"")
-    return [(_name(name), value) for name, value in _FIELD.findall(block)]
+    return block
 
 
-@lru_cache(maxsize=2048)
-def _name(name: bytes) -> str:
-    return name.decode("ascii").lower()
+class _Names(dict[bytes, str]):
+    """Names of headers in lower case by the name as written: a look-up in C, for names that are met again and again."""
+
+    def __missing__(self, written: bytes) -> str:
+        name = written.decode("ascii").lower()
+        if len(self) < _NAMES_KEPT:
+            self[written] = name
+        return name
+
+
+_NAMES = _Names()
 
 
 def text_of(value: bytes) -> str:
     """A raw header value as text, unfolded: UTF-8, else Windows-1252, else Latin-1. Encoded words stay."""
     if b"\n" in value or b"\r" in value:
         value = value.replace(b"\r", b"").replace(b"\n", b"")
-    for charset in ("utf-8", "cp1252"):
-        try:
-            return value.decode(charset)
-        except UnicodeDecodeError:
-            continue  # the next charset; Latin-1 takes every byte
-    return value.decode("latin-1")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        pass  # what is no UTF-8 is most often Windows-1252; Latin-1 takes every byte
+    try:
+        return value.decode("cp1252")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def decode_words(raw: bytes | str) -> str:
@@ -166,6 +204,11 @@ def address_list(value: bytes) -> Listed:
     if "=?" not in text:
         boxes = addresses.mailboxes(text)
         return Listed(tuple(boxes), () if text.count("@") == len(boxes) else _in_passing(text, boxes))
+    plain = addresses.plain_mailboxes(text)
+    if plain is not None:
+        plain = [_decoded_mailbox(box) for box in plain]
+        if text.count("@") == len(plain) and not any("@" in box.name for box in plain):
+            return Listed(tuple(plain), ())
     # "," "@" or "<" may not stand bare in an encoded word (RFC 2047 section 5): such a word is decoded before the cut
     text = _WORD.sub(lambda word: decode_words(word.group()) if re.search(r"[,;@<>\"()]", word[3]) else word.group(), text)
     boxes = []
@@ -190,31 +233,43 @@ def _in_passing(text: str, boxes: list[Mailbox]) -> tuple[str, ...]:
     return tuple(address for address in swept if address not in known)
 
 
-class _Place(NamedTuple):
+_Known = tuple[tuple[Recipient, ...], tuple[str, ...]]  # recipients, and addresses in passing
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
     """What a header says of the addresses in it; `rank` tells places apart that mean different things."""
 
     role: Role
     outcome: Outcome
     rank: int
+    header: str
+    known: dict[bytes, _Known] = field(default_factory=dict)  # what short values of this header were found to say
 
 
-_TO = _Place(Role.TO, Outcome.NONE, 0)
-_CC = _Place(Role.CC, Outcome.NONE, 1)
-_BCC = _Place(Role.BCC, Outcome.NONE, 2)
-_COPY = _Place(Role.TRACE, Outcome.DELIVERED, 3)  # written when a copy is put into a mailbox, or for exactly one recipient
-_HOP = _Place(Role.TRACE, Outcome.NONE, 4)  # an address before or behind a redirection
+def _places(role: Role, outcome: Outcome, rank: int, *names: str) -> dict[str, _Place]:
+    return {name: _Place(role, outcome, rank, name) for name in names}
+
+
+_BLIND = 2  # the last rank whose addresses somebody wrote into the mail; what follows are traces of transport
 _PLACES = {
-    "to": _TO, "resent-to": _TO, "apparently-to": _TO, "cc": _CC, "resent-cc": _CC, "bcc": _BCC, "resent-bcc": _BCC,
-    "delivered-to": _COPY, "envelope-to": _COPY, "x-envelope-to": _COPY, "x-pm-rcpt": _COPY,
-    "x-original-to": _HOP, "x-forwarded-to": _HOP, "x-apparently-to": _HOP, "received": _HOP,
-}  # fmt: skip
+    **_places(Role.TO, Outcome.NONE, 0, "to", "resent-to", "apparently-to"),
+    **_places(Role.CC, Outcome.NONE, 1, "cc", "resent-cc"),
+    **_places(Role.BCC, Outcome.NONE, _BLIND, "bcc", "resent-bcc"),
+    # written when a copy is put into a mailbox, or for exactly one recipient
+    **_places(Role.TRACE, Outcome.DELIVERED, 3, "delivered-to", "envelope-to", "x-envelope-to", "x-pm-rcpt"),
+    # an address before or behind a redirection
+    **_places(Role.TRACE, Outcome.NONE, 4, "x-original-to", "x-forwarded-to", "x-apparently-to", "received"),
+}
+_LOWER_HOP = _Place(Role.TRACE, Outcome.NONE, 4, "received-below")
+_recipient = constructor(Recipient)
 
 
 def recipients_of(headers: Iterable[tuple[str, bytes]]) -> tuple[Recipient, ...]:
     """Everybody whom a header block names as recipient, once per role, in order; shape of `headers` as `header_block` gives.
 
     To, Cc, Bcc with their Resent- forms and Apparently-To; as traces, Delivered-To, X-Original-To, Envelope-To, X-Envelope-To,
-    X-Forwarded-To, Postmark's X-PM-RCPT, and the topmost `Received ... for`: lower ones are easily forged.
+    X-Forwarded-To, Postmark's X-PM-RCPT, and every `Received ... for`, those below the topmost told apart: they are easily forged.
     """
     return addressees(headers)[0]
 
@@ -227,35 +282,52 @@ def addressees(headers: Iterable[tuple[str, bytes]]) -> tuple[tuple[Recipient, .
     """
     found: dict[tuple[str, int], Recipient] = {}
     passing: set[str] = set()
-    traced = False
+    below, clause = False, b""  # the topmost hop's, which those below often repeat
     for name, value in [one for one in headers if one[0] in _PLACES]:
-        place = _PLACES[name]
-        text = value
+        place, text = _PLACES[name], value
         if name == "received":
-            text = b"" if traced else received_for(value)
-            traced = traced or bool(text)
+            at = value.find(b"for <")
+            if clause and value.startswith(clause, at) and value[at - 1 : at].isspace():
+                continue
+            text = received_for(value)
+            place = _LOWER_HOP if below else place
+            below = True
+            clause = b"for <" + text + b">" if text else clause
         elif name == "x-pm-rcpt":
             text = postmark_recipient(value)
         if not text:
             continue
-        recipients, names = _cached_recipients(text, place) if len(text) <= _CACHED else _recipients(text, place)
+        recipients, names = place.known.get(text) or _looked_up(text, place)
         for one in recipients:
             found.setdefault((one.address, place.rank), one)
-        if names and place.rank <= _BCC.rank:
+        if names and place.rank <= _BLIND:
             passing.update(names)
     return tuple(found.values()), tuple(sorted(passing)[:_PASSING])
 
 
-def _recipients(value: bytes, place: _Place) -> tuple[tuple[Recipient, ...], tuple[str, ...]]:
-    listed = address_list(value)
-    recipients = tuple(
-        Recipient(box.address, place.role, place.outcome, "" if box.written.lower() == box.address else box.written)
-        for box in listed.mailboxes
-    )
-    return recipients, listed.in_passing
+def _looked_up(value: bytes, place: _Place) -> _Known:
+    """What a value says, remembered if it is short: lists and senders repeat, long recipient lists do not."""
+    known = _recipients(value, place)
+    if len(value) <= _CACHED:
+        if len(place.known) >= _VALUES_KEPT:
+            place.known.clear()
+        place.known[value] = known
+    return known
 
 
-_cached_recipients = lru_cache(maxsize=16_384)(_recipients)
+def _recipients(value: bytes, place: _Place) -> _Known:
+    text = text_of(value)
+    plain = None if "=?" in text else addresses.plain_addresses(text)
+    in_passing: tuple[str, ...] = ()
+    if plain is None:
+        mailboxes, in_passing = address_list(value)
+        plain = [(box.address, box.written) for box in mailboxes]
+    role, outcome, header = place.role, place.outcome, place.header
+    recipients = [
+        _recipient(address, role, outcome, "" if written.lower() == address else written, "", "", None, "", -1, -1, header)
+        for address, written in plain
+    ]
+    return tuple(recipients), in_passing
 
 
 def received_for(value: bytes) -> bytes:

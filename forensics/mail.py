@@ -10,8 +10,9 @@ from functools import lru_cache
 
 from forensics import addresses, dates, headers
 from forensics.model import Body, Defect, Direction, Observation, Part, Reading, Recipient, Role, Route, Span, Unread
+from forensics.records import constructor
 
-__all__ = ["HEAD", "PEEK", "MailStream", "Place", "content", "is_known", "observe", "separator_time"]
+__all__ = ["HEAD", "PEEK", "MailStream", "Place", "content", "goes_on", "is_known", "observe", "separator_time"]
 
 HEAD = 1 << 20  # bytes of a header block that are read
 PEEK = 64 << 10  # bytes looked at to judge a separator: fixed, so that no cut or block size changes the answer
@@ -28,6 +29,12 @@ _KNOWN = frozenset(
 )
 _FAMILIES = (b"x-", b"arc-", b"list-", b"resent-", b"content-")
 _FROM_DATE = re.compile(r"\b[A-Z][a-z]{2}\s+[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d.{0,40}$")
+# behind an empty line, a From_ line as a program writes it (a date, or nothing behind "- ") and a header; no git patch's
+_BETWEEN = re.compile(
+    rb"(?:\n\r{0,2}+\n|\r\r)From (?![0-9a-f]{40,64} Mon Sep 17 00:00:00 2001)(?:-[ \t]{0,4}+|[^\r\n]{0,400}?\d\d:\d\d[^\r\n]{0,60}+)"
+    rb"(?>\r{0,2}+\n|\r)(?P<name>[!-9;-~]{1,200}+)[ \t]{0,9}+:"
+)  # fmt: skip
+_BOUNDARY = re.compile(rb"boundary[ \t]{0,9}=[ \t]{0,9}\"?([^\"\s;]{1,70})", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SPEAKING = {"from", "to", "date"}
 _ADDRESS_LIKE = re.compile(rb"\b(?:to|cc|bcc)\b[^\n]{0,400}@", re.IGNORECASE)  # else mail-parser is not worth its milliseconds
@@ -48,6 +55,8 @@ _DRAFTS = frozenset((
 ))  # fmt: skip
 _CHATS = frozenset(("chat", "chats", "hangouts"))
 
+_observation = constructor(Observation)
+
 Fact = tuple[str, str]
 Fields = dict[str, list[bytes]]
 
@@ -56,6 +65,19 @@ def is_known(name: bytes) -> bool:
     """Whether mail programs write a header of this name (any case): RFC 5322, the registered ones in use, `X-` and its like."""
     name = name.lower()
     return name in _KNOWN or name.startswith(_FAMILIES)
+
+
+def goes_on(head: bytes) -> bool:
+    """Whether `head` begins with a mail's own header and another mail begins in it: an archive that lost its first line.
+
+    A separator before the end of the first mail's multipart counts for nothing: it lies in an attachment.
+    """
+    block = headers.header_block(head)
+    if not block or not is_known(block[0][0].encode()) or head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith((b"From ", b"\x01")):
+        return False
+    declared = next((_BOUNDARY.search(value) for name, value in block if name == "content-type"), None)
+    start = head.find(b"--" + declared[1] + b"--") if declared else 0
+    return start >= 0 and any(is_known(one["name"]) for one in _BETWEEN.finditer(head, start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +163,7 @@ def observe(
     UTC; they come last. `facts` join those of the headers. Never raises; a cut block is told by the caller, who takes
     `header_known` back.
     """
-    found = headers.header_block(block)
+    found = headers.fields_of(block)
     fields: Fields = {}
     for name, value in found:
         if name in fields:
@@ -162,31 +184,23 @@ def observe(
         told += [("second_opinion", "mail-parser")] if second else []
     message_id, others = _identities(fields)
     subject = fields.get("subject")
-    return Observation(
-        span=span,
-        source=source,
-        kind="mail",
-        route=Route.MAILBOX,
-        direction=direction,
-        message_id=message_id,
-        ids=others,
-        sender=_first_address(fields.get("from", ())) or _first_address(fields.get("sender", ())),
-        envelope_sender=_first_address(fields.get("return-path", ())),
-        subject=headers.decode_words(subject[0]) if subject else "",
-        size=size,
-        readings=_readings(fields) + archive,
-        recipients=recipients,
-        header_known=True,
-        has_body=True,
-        facts=tuple(sorted({*told})),
-    )
+    sender = _first_address(fields.get("from", ())) or _first_address(fields.get("sender", ()))
+    bounces_to = _first_address(fields.get("return-path", ()))
+    line = headers.decode_words(subject[0]) if subject else ""
+    readings = _readings(fields) + archive
+    known = tuple(sorted({*told})) if told else ()
+    return _observation(
+        span, source, "mail", Route.MAILBOX, direction, "", "", message_id, others, sender, bounces_to, line, "", size, readings,
+        "", recipients, True, -1, (), True, known,
+    )  # fmt: skip
 
 
 def content(mail: bytes, unread: tuple[Unread, ...] = ()) -> Body:
     """A whole mail as one part to be read, with its subject decoded. What the container knows to be missing is in `unread`."""
-    head = headers.header_block(mail[: HEAD if headers.header_end(mail, 0, HEAD) < 0 else None])
-    subject = next((headers.decode_words(value) for name, value in head if name == "subject"), "")
-    return Body(subject=subject, parts=(Part("", "message/rfc822", mail),), unread=unread)
+    end = headers.header_end(mail, 0, HEAD)
+    return Body(
+        subject=headers.subject_of(mail[: end if end >= 0 else HEAD]), parts=(Part("", "message/rfc822", mail),), unread=unread
+    )
 
 
 def separator_time(line: bytes) -> tuple[Reading, ...]:
@@ -244,14 +258,14 @@ def _identities(fields: Fields) -> tuple[str, tuple[str, ...]]:
 
 def _readings(fields: Fields) -> tuple[Reading, ...]:
     """Every clock that the headers hold: Date, last and first hop, Resent-Date."""
-    received = fields.get("received", [])
-    clocks = [
-        *(("date", headers.text_of(value)) for value in fields.get("date", ())[:4]),
-        *(("received_last", _hop_time(value)) for value in received[:1]),
-        *(("received_first", _hop_time(value)) for value in received[1:][-1:]),
-        *(("resent_date", headers.text_of(value)) for value in fields.get("resent-date", ())[:1]),
-    ]
-    return tuple(reading for clock, text in clocks if (reading := dates.mail_time(text, clock)))
+    clocks = [("date", headers.text_of(value)) for value in fields.get("date", ())[:4]]
+    if received := fields.get("received"):
+        clocks.append(("received_last", _hop_time(received[0])))
+        if len(received) > 1:
+            clocks.append(("received_first", _hop_time(received[-1])))
+    if "resent-date" in fields:
+        clocks.append(("resent_date", headers.text_of(fields["resent-date"][0])))
+    return tuple([reading for clock, text in clocks if (reading := dates.mail_time(text, clock))])
 
 
 def _hop_time(value: bytes) -> str:
@@ -271,9 +285,10 @@ def _facts(fields: Fields) -> list[Fact]:
         facts.append(("thread", root))
     elif "x-gm-thrid" in fields and re.fullmatch(rb"\d{1,20}", number := fields["x-gm-thrid"][0].strip()):
         facts.append(("thread", number.decode()))
-    flags = fields.get("x-mozilla-status", [b""])[0].strip()
-    if re.fullmatch(rb"[0-9A-Fa-f]{1,8}", flags) and int(flags, 16) & 0x8:  # deleted, not yet compacted
-        facts.append(("mozilla_deleted", "true"))
+    if "x-mozilla-status" in fields:
+        flags = fields["x-mozilla-status"][0].strip()
+        if re.fullmatch(rb"[0-9A-Fa-f]{1,8}", flags) and int(flags, 16) & 0x8:  # deleted, not yet compacted
+            facts.append(("mozilla_deleted", "true"))
     if _is_automatic(fields):
         facts.append(("auto", "true"))
     return facts
@@ -281,8 +296,9 @@ def _facts(fields: Fields) -> list[Fact]:
 
 def _is_automatic(fields: Fields) -> bool:
     """Whether a program sent the mail: Auto-Submitted (RFC 3834) other than "no", or an old bulk Precedence."""
-    if any(not re.match(rb"\s*no\b|\s*$", value, re.IGNORECASE) for value in fields.get("auto-submitted", ())):
-        return True
+    for value in fields.get("auto-submitted", ()):
+        if not re.match(rb"\s*no\b|\s*$", value, re.IGNORECASE):
+            return True
     return any(value.strip().lower() in {b"bulk", b"junk", b"auto_reply"} for value in fields.get("precedence", ()))
 
 
@@ -328,4 +344,4 @@ def _second_opinion(block: bytes) -> tuple[Recipient, ...]:
     except Exception:  # noqa: BLE001  it raises many kinds on damaged mail; it is asked only for what it may add
         return ()
     new = dict.fromkeys((role, addresses.canonical(address)) for role, address in found if "@" in address)
-    return tuple(Recipient(address, role) for role, address in new)
+    return tuple(Recipient(address, role, seen="mail-parser") for role, address in new)

@@ -76,7 +76,7 @@ class Direction(StrEnum):
 
 
 class Span(NamedTuple):
-    """A place in the evidence: offsets in bytes of the decoded member, end exclusive.
+    """A place in the evidence: offsets in bytes of the decoded member, end exclusive; a node id where a format has none.
 
     `evidence` is the first 16 hex digits of the file's SHA-256; `member` is the path inside an archive, "" for a plain
     file or a single compressed stream; `end` = -1 means "to the end of the member, wherever it is".
@@ -115,6 +115,7 @@ class Recipient:
     stamp: str = ""
     start: int = -1
     end: int = -1
+    seen: str = ""  # the header that names it, lower case; "received-below" for a hop under the topmost; "" elsewhere
 
 
 @dataclass(frozen=True, slots=True)

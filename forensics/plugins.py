@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -60,6 +60,8 @@ class Parser:
     `assemble(fragments, clocks)`: fragments of all files, grouped by key, in order of time and place; None if each
       fragment already is an observation. `clocks` maps (evidence, member) to the file's year and zone.
     `body(raw, observation_kind)`: content at an observation's span, from the bytes of that span.
+    `bodies(source, spans)`: instead of `body`, where a record has no bytes of its own and its span is an id: the content at
+      these spans of one member, in any order, each at most once.
     `divisible`: a big member may be cut anywhere and its spans read apart.
     """
 
@@ -70,6 +72,7 @@ class Parser:
     shows: frozenset[str]  # of "recipients", "header", "outcome", "content", "blind"
     assemble: Callable[[Iterable[Fragment], Mapping[tuple[str, str], FileClock]], Iterator[Observation]] | None = None
     body: Callable[[bytes, str], Body] | None = None
+    bodies: Callable[[Source, Sequence[Span]], Iterator[tuple[Span, Body]]] | None = None
     divisible: bool = False
     version: int = 1
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields, make_dataclass
 from datetime import timedelta
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import NamedTuple, Protocol, Self
 
 from forensics.model import EPOCH, Direction, Fragment, Observation, Outcome, Reading, Recipient, Span
+from forensics.records import replaced
 
 __all__ = [
-    "AFTER_DATA", "LOGGERS", "Clock", "Cut", "Envelope", "address_end", "better_sender", "constructor", "decoded",
-    "envelope", "joined", "line_runs", "lines", "lost_messages", "repeated", "replaced", "stamp", "strongest",
+    "AFTER_DATA", "LOGGERS", "Clock", "Cut", "Envelope", "address_end", "better_sender", "decoded", "envelope",
+    "joined", "line_runs", "lines", "lost_messages", "repeated", "stamp", "strongest",
 ]  # fmt: skip
 
 LINE_LIMIT = 1 << 20
 _STAMP_LIMIT = 64  # bytes: no form is as long, and what is remembered must be small
-_T = TypeVar("_T")
 
 _MONTHS = {
     name: f"{number:02d}"
@@ -302,45 +300,6 @@ def lost_messages(program: str, payload: bytes) -> int:
     if unit.endswith(".service") and not any(word in unit for word in ("postfix", "mail", "syslog")):
         return 0
     return int(match["a"] or match["b"] or match["c"])
-
-
-# --- records, made fast -------------------------------------------------------------------------------------------------
-#
-# A frozen dataclass sets each field through `object.__setattr__`, which for a record of twenty fields takes longer than to
-# read its lines. An open twin with the same slots is filled at the speed of any other object, and then told what it is.
-
-
-def _twin(kind: type) -> Any:  # noqa: ANN401  a class made here has no name for mypy
-    """A class with the slots of a frozen dataclass, which can be filled; Python lets an object change between the two."""
-    return make_dataclass(kind.__name__, [(one.name, one.type) for one in fields(kind)], slots=True, eq=False, repr=False)
-
-
-def constructor(kind: type[_T]) -> Callable[..., _T]:
-    """What makes a frozen dataclass with slots out of *all* of its fields, by position: four times as fast as itself."""
-    twin = _twin(kind)
-
-    def made(*values: object) -> _T:
-        one = twin(*values)
-        one.__class__ = kind
-        return cast("_T", one)
-
-    return made
-
-
-_OPEN: dict[type, tuple[Any, Callable[[Any], tuple[object, ...]]]] = {
-    kind: (_twin(kind), attrgetter(*(one.name for one in fields(kind)))) for kind in (Observation, Recipient)
-}
-
-
-def replaced(record: _T, **changes: object) -> _T:
-    """A copy of an observation or a recipient with other values in some fields: `dataclasses.replace`, four times as fast."""
-    kind = type(record)
-    twin, values = _OPEN[kind]
-    one = twin(*values(record))
-    for name, value in changes.items():
-        setattr(one, name, value)
-    one.__class__ = kind
-    return cast("_T", one)
 
 
 # --- addresses and records on several lines ----------------------------------------------------------------------------

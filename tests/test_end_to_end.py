@@ -215,3 +215,23 @@ def test_reading_possible_mail_too_changes_no_figure_of_exposed_mail(case: foren
     kept = {name: count for name, count in wider.summary["counts"].items() if not name.endswith("_of_possible")}
     assert kept == {name: count for name, count in case.summary["counts"].items() if not name.endswith("_of_possible")}
     assert len(wider.read("people")) > len(case.read("people"))
+
+
+def test_reading_all_mail_keeps_apart_what_no_finding_asks_for(case: forensics.Case, tmp_path: Path) -> None:
+    options = forensics.Options(workers=1, content="all")
+    everything = forensics.audit(
+        INCIDENT, out=tmp_path / "case", incident="postmark-mcp", policy=INCIDENT / "policy.toml", options=options
+    )
+    assert (everything.report / "notification.json").read_bytes() == (case.report / "notification.json").read_bytes()
+    pd.testing.assert_frame_equal(everything.read("exposed_messages"), case.read("exposed_messages"))
+    read, leaks = everything.read("unflagged_content"), everything.read("unflagged_leaks")
+    flagged = set(everything.read("message_verdicts")["message_key"])
+    links = everything.read("links")
+    stored = set(links.loc[links["source"].isin(["mbox", "mmdf", "eml", "msg"]), "message_key"]) - flagged
+    assert stored <= set(read["message_key"])
+    assert not flagged & set(read["message_key"])
+    assert set(leaks["message_key"]) <= set(read["message_key"])
+    assert (leaks["family"] == "credential").sum() == read["credentials"].sum() > 0
+    assert len(case.read("unflagged_content")) == len(case.read("unflagged_leaks")) == 0
+    told = str(leaks.to_dict("records"))
+    assert not [one["secret"] for one in TRUTH["credentials"] if one["secret"] in told]

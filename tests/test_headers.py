@@ -15,6 +15,7 @@ from forensics.headers import (
     header_end,
     received_for,
     recipients_of,
+    subject_of,
     text_of,
 )
 from forensics.model import Outcome, Role
@@ -149,10 +150,15 @@ def test_every_place_that_names_a_recipient() -> None:
     found = [(one.address.split("@")[0], one.role.value, one.outcome) for one in recipients_of(header_block(mail))]
     delivered, nothing = Outcome.DELIVERED, Outcome.NONE
     assert found == [
-        ("dt", "trace", delivered), ("top", "trace", nothing), ("xo", "trace", nothing), ("et", "trace", delivered),
+        ("dt", "trace", delivered), ("top", "trace", nothing), ("low", "trace", nothing), ("xo", "trace", nothing), ("et", "trace", delivered),
         ("xe", "trace", delivered), ("xf", "trace", nothing), ("pm", "trace", delivered),
         ("ann", "to", nothing), ("second", "to", nothing), ("c", "cc", nothing), ("c2", "cc", nothing), ("rt", "to", nothing),
         ("rc", "cc", nothing), ("at", "to", nothing), ("b", "bcc", nothing), ("ann", "bcc", nothing), ("rb", "bcc", nothing),
+    ]  # fmt: skip
+    seen = [one.seen for one in recipients_of(header_block(mail))]
+    assert seen == [
+        "delivered-to", "received", "received-below", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to", "x-pm-rcpt",
+        "to", "to", "cc", "cc", "resent-to", "resent-cc", "apparently-to", "bcc", "bcc", "resent-bcc",
     ]  # fmt: skip
 
 
@@ -287,6 +293,32 @@ def test_no_bytes_raise(raw: bytes) -> None:
         assert name == name.lower()
         decode_words(value)
     addressees([*header_block(raw), ("bcc", raw), ("received", raw), ("x-pm-rcpt", raw)])
+
+
+_LINES = [
+    b"Subject: a",
+    b">subject : b",
+    b"SUBJECT:",
+    b" c",
+    b"\td",
+    b"",
+    b"\r",
+    b"\0Subject: e",
+    b"X: f",
+    b">>Subject: g",
+    b"no header",
+    b"\xef\xbb\xbfSubject:h",
+]
+
+
+@pytest.mark.property
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(_LINES), max_size=6), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_the_subject_is_that_of_the_block(lines: list[bytes], end: bytes) -> None:
+    raw = end.join([*lines, b"", b"Subject: of the body"])
+    expected = next((decode_words(value) for name, value in header_block(raw) if name == "subject"), "")
+    end_of_block = header_end(raw)
+    assert subject_of(raw[:end_of_block] if end_of_block >= 0 else raw) == expected
 
 
 @pytest.mark.property

@@ -201,6 +201,25 @@ def test_a_value_hidden_by_decoding_takes_the_place_of_its_link() -> None:
     assert [(hit.start, hit.end, hit.value) for hit in hits] == [(4, 4 + len(link), "q7Xkm-Pz9Lw2vT4bN8rYc")]
 
 
+KEY_ID = "AKIA" + "QWERTZUIOPASDFGH"
+WRAPPED = [
+    f"https://click.pstmrk.it/3s/app.shop.example%2Fs3%3Fkey%3D{KEY_ID}/abc1/AQ/zzzz1111zzzz2222",
+    f"https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2Fapp.shop.example%2F%3Fk%3D{KEY_ID}&data=05%7C01",
+    f"https://urldefense.com/v3/__https://app.shop.example/?k=%3D{KEY_ID}__;!!abc",
+    f"https://t.example/go?u=https%253A%252F%252Fapp.shop.example%252F%253Fk%253D{KEY_ID}",
+]
+
+
+@pytest.mark.parametrize("link", WRAPPED)
+def test_a_key_in_a_rewritten_link_is_found_behind_the_percent_signs(link: str) -> None:
+    hits, unread = hits_in(f"Use {link} now", RULES)
+    assert [(hit.rule.service, hit.value) for hit in hits] == [("aws", KEY_ID)]
+    assert not unread
+    (hit,) = hits
+    assert 4 <= hit.start < hit.end <= 4 + len(link)
+    assert KEY_ID not in redact(f"Use {link} now", RULES)
+
+
 def test_redirectors_within_redirectors_end() -> None:
     link = "https://a.example/?u=" * 200 + "https://b.example/"
     assert len(readings(link)) < 100

@@ -171,15 +171,15 @@ def test_an_exact_clock_beats_a_vague_one_and_disagreeing_exact_clocks_count_as_
     other = sent(day(0.5), to=BOB, message_id="m", clock="date")
     archive = sent(day(0.5), to=BOB, message_id="m", clock=archive_clock)
 
-    def inside(*mails: Observation) -> tuple[bool, bool]:
-        row = tables(mails, incident=INCIDENT).execute("SELECT in_window, archive_clock_only FROM messages").fetchone()
-        assert row
-        return row[0], row[1]
+    def judged(*mails: Observation) -> tuple[object, ...]:
+        query = "SELECT in_window, clock, clocks_disagree, archive_clock_only FROM messages"
+        (row,) = tables(mails, incident=INCIDENT).execute(query).fetchall()
+        return tuple(row)
 
-    assert inside(vague, exact) == (False, False)
-    assert inside(exact, other) == (True, False)
-    assert inside(exact, archive) == (False, False)
-    assert inside(archive) == (True, True)
+    assert judged(vague, exact) == (False, "queue_id", False, False)
+    assert judged(exact, other) == (True, "queue_id", True, False)
+    assert judged(exact, archive) == (False, "queue_id", False, False)
+    assert judged(archive) == (True, archive_clock, False, True)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from forensics import mapi
-from forensics.content import header_text, megabytes, safe_name, strings
+from forensics.decoding import header_text, safe_name, strings
 from forensics.mapi import Properties, Storage, Tag, Unreadable
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
 
 __all__ = ["READER"]
 
-_OWN_PART = {Tag.BODY, Tag.HTML, Tag.SUBJECT, Tag.TRANSPORT_HEADERS, Tag.RTF_COMPRESSED}
 _PROPERTY_BYTES = 1 << 20  # of one recipient
 _ELSEWHERE = {2, 3, 4, 7}  # PidTagAttachMethod: by reference, [MS-OXCMSG] section 2.2.2.9
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
@@ -82,12 +81,12 @@ def _message(
     if block := read.text(Tag.TRANSPORT_HEADERS):
         lines = re.sub(r"\r?\n(?=[ \t])", "", block).splitlines()
         yield Text(f"{message.prefix}headers", "decoded", "\n".join(map(header_text, lines)))
-    yield from _bodies(message, read, limits)
-    spoken = [_spoken(read)]
+    yield from mapi.bodies(read, message.prefix, message.depth + 1, limits.member_bytes)
+    spoken = [mapi.spoken(read)]
     for row in mapi.recipients_of(message.storage):
         recipient = mapi.properties_of(row, "entry", min(budget.left, _PROPERTY_BYTES), message.codec)
         budget.spend(recipient)
-        spoken.append(_spoken(recipient))
+        spoken.append(mapi.spoken(recipient))
         if recipient.faults:
             yield Unread(own, f"a recipient of the Outlook message: {recipient.faults[0]}")
     for number, storage in enumerate(mapi.attachments_of(message.storage), 1):
@@ -96,42 +95,16 @@ def _message(
             break
         budget.members -= 1
         attachment = budget.spend(mapi.properties_of(storage, "entry", budget.left, message.codec))
-        spoken.append(_spoken(attachment))
+        spoken.append(mapi.spoken(attachment))
         yield from _attachment(message, number, storage, attachment, inner, budget)
     if text := "\n".join(line for line in spoken if line):
         yield Text(f"{message.prefix}properties", "source", text)
 
 
-def _spoken(read: Properties) -> str:
-    """The texts among the properties that are no part of their own, each on its line: names, addresses, categories, links."""
-    texts = (value for tag, value in read.values.items() if tag not in _OWN_PART and isinstance(value, str))
-    return "\n".join(dict.fromkeys(texts))
-
-
-def _bodies(message: _Message, read: Properties, limits: Limits) -> Iterator[Part | Unread]:
-    """All forms of the body: what one of them says the others may lack."""
-    depth = message.depth + 1
-    if body := read.text(Tag.BODY):
-        yield Part(f"{message.prefix}text/plain", "text/plain", body.encode("utf-8", "replace"), charset="utf-8", depth=depth)
-    if markup := read.text(Tag.HTML):
-        yield Part(f"{message.prefix}text/html", "text/html", markup.encode("utf-8", "replace"), charset="utf-8", depth=depth)
-    if raw := read.blob(Tag.HTML):
-        charset = mapi.codec_of(read.number(Tag.INTERNET_CODEPAGE))
-        yield Part(f"{message.prefix}text/html", "text/html", raw, charset=charset, depth=depth)
-    if compressed := read.blob(Tag.RTF_COMPRESSED):
-        path = f"{message.prefix}text/rtf"
-        rich, fault = mapi.decompressed(compressed, limits.member_bytes)
-        if fault:
-            limit = f" of {megabytes(limits.member_bytes)}" if "limit" in fault else ""
-            yield Unread(path, f"{fault}{limit}")
-        if rich:
-            yield Part(path, "text/rtf", rich, depth=depth)
-
-
 def _attachment(
     message: _Message, number: int, storage: Storage, read: Properties, inner: list[_Message], budget: _Budget
 ) -> Iterator[Part | Unread]:
-    name = read.text(Tag.ATTACH_LONG_FILENAME, Tag.ATTACH_FILENAME, Tag.ATTACH_TRANSPORT_NAME, Tag.DISPLAY_NAME)
+    name = mapi.name_of(read)
     path = f"{message.prefix}attachment:{safe_name(name, f'part-{number}')}"
     for fault in read.faults:
         yield Unread(path, f"attachment: {fault}")

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from forensics.content import joined, safe_name, signature
+from forensics.decoding import safe_name, signature
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
-from forensics.sandbox import python_program, run_limited
+from forensics.sandbox import read_limited
+from forensics.views import joined
 
 __all__ = ["READER"]
 
@@ -25,9 +26,7 @@ def _accepts(part: Part) -> bool:
 
 
 def _read(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
-    result = run_limited(
-        python_program(_PROGRAM), part.data, memory=limits.child_memory, seconds=limits.seconds, output=4 * limits.member_bytes
-    )
+    result = read_limited(_PROGRAM, part.data, memory=limits.child_memory, seconds=limits.seconds, output=4 * limits.member_bytes)
     try:
         found: dict[str, Any] = json.loads(result.output) if result.ok else {}
     except ValueError:
@@ -44,6 +43,8 @@ def _read(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
         yield Text(part.path, "lines", whole, guessed=True)
     if not any(place.startswith("page ") for place, _ in found["texts"]):
         yield Unread(part.path, "PDF without text on its pages: images are not examined")
+    elif found["pictures"]:
+        yield Unread(part.path, f"{found['pictures']} picture(s) in the PDF: not examined")
     for number, (name, content) in enumerate(found["files"], 1):
         step = safe_name(name, f"file-{number}")
         yield Part(f"{part.path}/{step}", "", base64.b64decode(content), step, depth=part.depth + 1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
-from forensics.content import signature
+from forensics.decoding import signature
 from forensics.mapi import codec_of
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
@@ -16,12 +17,6 @@ from forensics.plugins import Reader
 __all__ = ["READER"]
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?[\s\x00]{0,64}\{\\rt")
-# Rich Text Format 1.9.1, "RTF syntax": control word with its one delimiting blank, \'hh, control symbol, brace, text
-_TOKEN = re.compile(
-    r"\\(?:(?P<word>[A-Za-z]{1,32})(?P<number>-?[0-9]{1,10})?[ ]?|'(?P<code>[0-9A-Fa-f]{2})|(?P<symbol>.))"
-    r"|(?P<brace>[{}])|(?P<run>[^\\{}\r\n]+)|[\r\n]+|\\",
-    re.DOTALL,
-)
 _LEVELS = 5_000  # of groups; deeper ones are read in the state of their parent
 _FONTS = 10_000
 _FALLBACK = 8  # characters that may stand for one \u: a larger \uc would hide text
@@ -64,8 +59,28 @@ _PLACES = {
     ),
     "fonttbl": _FONT_TABLE, "objdata": _OBJECT, "htmltag": _HTML,
 }  # fmt: skip
+_UNREAD = {_GONE, _FONT_TABLE}
 # stay in the line of their surroundings although they are ignorable
 _INLINE = {"shppict", "result", "fldrslt", "listtext", "pntext", "nesttableprops"}
+_READING = {"uc", "u", "f", "plain", "fcharset", "cpg", "ansicpg", "htmlrtf", "fromhtml", "bin", *_CHARACTER_SETS}
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    """A pattern for any of the words, by first letter: most words that are looked up are none of them."""
+    letters = groupby(sorted(words), key=lambda word: word[0])
+    return "|".join(f"{letter}(?:{'|'.join(word[1:] for word in some)})" for letter, some in letters)
+
+
+# Rich Text Format 1.9.1, "RTF syntax": control word with its one delimiting blank, \'hh, control symbol, brace, text.
+# Words that only change how text looks are half of a file: any number of them is one token.
+_WORD = r"[A-Za-z]{1,32}+(?:-?[0-9]{1,10}+)?+[ ]?+"
+_KNOWN = _alternatives({*_WRITTEN, *_PLACES, *_INLINE, *_READING})
+_TOKEN = re.compile(
+    rf"([^\\{{}}\r\n]+)|((?:\\(?!(?:{_KNOWN})(?![A-Za-z])){_WORD})+)|\\([A-Za-z]{{1,32}}+)(-?[0-9]{{1,10}}+)?[ ]?"
+    rf"|\{{[\r\n]*+(?:\\\*[\r\n]*+)++\\([A-Za-z]{{1,32}}+)(-?[0-9]{{1,10}}+)?[ ]?|([{{}}])|\\'([0-9A-Fa-f]{{2}})|\\(.)|[\r\n]+|\\",
+    re.DOTALL,
+)
+_RUN, _LOOKS, _ANY_WORD, _NUMBER, _IGNORABLE, _ITS_NUMBER, _BRACE, _CODE, _SYMBOL = range(1, 10)
 
 
 class _State(NamedTuple):
@@ -97,12 +112,12 @@ class _Document:
     pending: bytearray = field(default_factory=bytearray)  # bytes of one charset: a character may take two tokens
     skipping: int = 0
     opens: bool = False  # the next word is a group's first
-    ignorable: bool = False
 
     def brace(self, brace: str) -> None:
-        self.flush()
+        if self.pending:
+            self.flush()
         self.skipping = 0
-        self.opens, self.ignorable = brace == "{", False
+        self.opens = brace == "{"
         if brace == "{" and len(self.groups) < _LEVELS:
             self.groups.append(self.state)
         elif brace == "{":
@@ -118,10 +133,14 @@ class _Document:
             self.skipping -= skipped
             text = text[skipped:]
         self.opens = False
-        if self.state.place == _OBJECT:
+        place = self.state.place
+        if place == _OBJECT:
             self.objects[-1].append(text)
-        elif self.state.place not in {_GONE, _FONT_TABLE}:
-            self.pending += text.encode("latin-1")
+        elif place not in _UNREAD:
+            if not self.pending and text.isascii() and (self.state.codec or self.codec).startswith("cp12"):
+                self.write(text if text.isprintable() else text.translate(_CONTROLS))  # the same, sooner
+            else:
+                self.pending += text.encode("latin-1")
 
     def code(self, digits: str) -> None:
         self.opens = False
@@ -131,9 +150,6 @@ class _Document:
             self.pending.append(int(digits, 16))
 
     def symbol(self, symbol: str) -> None:
-        if symbol == "*" and self.opens:
-            self.ignorable = True
-            return
         self.opens = False
         if self.skipping:
             self.skipping -= 1
@@ -141,13 +157,22 @@ class _Document:
             self.run(symbol)
         else:
             self.flush()
-            self.write(_SYMBOLS.get(symbol, ""))
+            if symbol in _SYMBOLS:
+                self.write(_SYMBOLS[symbol])
 
-    def word(self, word: str, number: int | None) -> int:
+    def looks(self, words: str) -> None:
+        """Words that change only how text looks."""
+        self.opens = False
+        if self.pending:
+            self.flush()
+        if self.skipping:
+            self.skipping = max(self.skipping - words.count("\\"), 0)
+
+    def word(self, word: str, number: int | None, *, ignorable: bool = False) -> int:
         """Follow a control word; how many raw bytes come behind it, which only `bin` says."""
-        opens, ignorable = self.opens, self.ignorable
-        self.opens = self.ignorable = False
-        self.flush()
+        opens, self.opens = self.opens, False
+        if self.pending:
+            self.flush()
         if word == "bin":
             return max(number or 0, 0)
         if self.skipping:
@@ -177,7 +202,8 @@ class _Document:
             self.beside.append("\n")
         elif place == _APART:
             self.apart.append("\n")
-        self.state = self.state._replace(place=place)
+        _, fallback, codec, rtf_only = self.state
+        self.state = _State(place, fallback, codec, rtf_only)
 
     def format(self, word: str, number: int | None) -> None:
         """Words that change how the bytes behind them are read; all others only change how text looks."""
@@ -185,9 +211,9 @@ class _Document:
             self.state = self.state._replace(fallback=min(max(number or 0, 0), _FALLBACK))
         elif word == "f" and number is not None:
             self.font = number
-            self.state = self.state._replace(codec=self.fonts.get(number, ""))
+            self.encode(self.fonts.get(number, ""))
         elif word == "plain":
-            self.state = self.state._replace(codec="")
+            self.encode("")
         elif word in {"fcharset", "cpg"} and self.state.place == _FONT_TABLE and number is not None:
             known = _FONT_CODES.get(number, "") if word == "fcharset" else codec_of(number)
             if known and len(self.fonts) < _FONTS:
@@ -196,10 +222,15 @@ class _Document:
             self.codec = codec_of(number or 0) or self.codec
         elif word in _CHARACTER_SETS:
             self.codec = _CHARACTER_SETS[word]
-        elif word == "htmlrtf":
-            self.state = self.state._replace(rtf_only=number != 0)
+        elif word == "htmlrtf" and self.state.rtf_only is (number == 0):
+            place, fallback, codec, _ = self.state
+            self.state = _State(place, fallback, codec, number != 0)
         elif word == "fromhtml":
             self.wraps_html = number != 0
+
+    def encode(self, codec: str) -> None:
+        if codec != self.state.codec:
+            self.state = self.state._replace(codec=codec)
 
     def unicode(self, number: int) -> None:
         """One UTF-16 unit, written as a signed number of 16 bits."""
@@ -210,8 +241,9 @@ class _Document:
 
     def flush(self) -> None:
         if self.pending:
-            self.write(self.pending.decode(self.state.codec or self.codec, "replace").translate(_CONTROLS))
+            text = self.pending.decode(self.state.codec or self.codec, "replace")
             self.pending.clear()
+            self.write(text if text.isprintable() else text.translate(_CONTROLS))
 
     def write(self, text: str) -> None:
         place = self.state.place
@@ -252,22 +284,31 @@ def _read(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
 def _walked(data: bytes, ends: float) -> tuple[_Document, bool]:
     """The document, and whether there was time to read all of it. Linear; ill-nested groups are followed as they stand."""
     text = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    document, at, count = _Document(), 0, 0
-    while (token := _TOKEN.match(text, at)) is not None:
-        at, kind = token.end(), token.lastgroup
-        if kind == "run":
-            document.run(token["run"])
-        elif kind in {"word", "number"}:
-            at += document.word(token["word"], int(token["number"]) if token["number"] else None)
-        elif kind == "code":
-            document.code(token["code"])
-        elif kind == "brace":
-            document.brace(token["brace"])
-        elif kind == "symbol":
-            document.symbol(token["symbol"])
-        count += 1
-        if count % _TOKENS_A_LOOK == 0 and time.monotonic() > ends:
-            break
+    document, at, count, behind = _Document(), 0, 0, 1
+    while behind:  # raw bytes, over which reading goes on
+        behind = 0
+        for token in _TOKEN.finditer(text, at):
+            at, kind = token.end(), token.lastindex
+            if kind == _RUN:
+                document.run(token[_RUN])
+            elif kind == _LOOKS:
+                document.looks(token[_LOOKS])
+            elif kind == _BRACE:
+                document.brace(token[_BRACE])
+            elif kind in (_ANY_WORD, _NUMBER):
+                behind = document.word(token[_ANY_WORD], int(token[_NUMBER]) if kind == _NUMBER else None)
+            elif kind == _CODE:
+                document.code(token[_CODE])
+            elif kind in (_IGNORABLE, _ITS_NUMBER):
+                document.brace("{")
+                number = int(token[_ITS_NUMBER]) if kind == _ITS_NUMBER else None
+                behind = document.word(token[_IGNORABLE], number, ignorable=True)
+            elif kind == _SYMBOL:
+                document.symbol(token[_SYMBOL])
+            count += 1
+            if behind or (count % _TOKENS_A_LOOK == 0 and time.monotonic() > ends):
+                break
+        at += behind
     document.flush()
     return document, at >= len(text)
 

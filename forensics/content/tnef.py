@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from forensics import mapi
-from forensics.content import megabytes, safe_name, signature
+from forensics.content import megabytes
+from forensics.decoding import safe_name, signature
 from forensics.mapi import Properties, Tag, Value
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
@@ -17,6 +19,7 @@ __all__ = ["READER"]
 
 _FIRST = 6  # offset of the first attribute: behind signature and key, [MS-OXTNEF] section 2.1.3.1
 _ATTRIBUTE = struct.Struct("<BHHI")  # level, id, type, length
+_PIECE = 256
 _LEVELS = {1, 2}  # message, attachment
 _STRINGS = {1, 2}  # types of attributes that hold text: atpString, atpText
 _SUBJECT, _BODY, _DATA, _TITLE = 0x8004, 0x800C, 0x800F, 0x8010
@@ -142,6 +145,8 @@ def _losses(part: Part, wrapped: _Wrapped) -> Iterator[Text | Unread]:
         yield Unread(part.path, f"TNEF: {wrapped.broken} broken checksum(s): what they cover was read, and may be damaged")
     for fault in dict.fromkeys(wrapped.faults):
         yield Unread(part.path, f"TNEF: {fault}")
+    if len(part.data) < _FIRST + _ATTRIBUTE.size:
+        yield Unread(part.path, "TNEF: nothing is in it; it may be cut")
     if wrapped.rest:
         text = "\n".join(line[0].decode("ascii") for line in _LINE.finditer(wrapped.rest))
         yield Text(part.path, "strings", text, guessed=True)
@@ -158,11 +163,17 @@ def _wrapped(data: bytes) -> _Wrapped:
             break
         value = data[begin : begin + length]
         at = begin + length + 2
-        if data[at - 2 : at] != (sum(value) & 0xFFFF).to_bytes(2, "little"):
+        if data[at - 2 : at] != _checksum(value).to_bytes(2, "little"):
             wrapped.broken += 1
         wrapped.attribute(name, kind, value)
     wrapped.rest = data[at:].rstrip(b"\0\r\n")
     return wrapped
+
+
+def _checksum(value: bytes) -> int:
+    """Sum of the bytes modulo 65536. Of so short a piece Adler-32 (RFC 1950) is one more than the sum in its lower half."""
+    view = memoryview(value)
+    return sum((zlib.adler32(view[at : at + _PIECE]) & 0xFFFF) - 1 for at in range(0, len(view), _PIECE)) & 0xFFFF
 
 
 def _attachment(attachment: _Attachment, number: int, prefix: str, depth: int) -> Iterator[Part | Unread]:

@@ -98,7 +98,8 @@ class _Narrow:
         if self._feed == _ZSTD_FEED:
             return bytes(self._frame.decompress(now))
         out: bytes = self._frame.decompress(now, max_length)
-        self._held = self._frame.unconsumed_tail + self._held
+        if not self._frame.eof:  # at the end zlib leaves what follows the frame here too: it would be read twice
+            self._held = self._frame.unconsumed_tail + self._held
         return out
 
 

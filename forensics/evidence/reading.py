@@ -109,7 +109,7 @@ def read_ranges(member: Member, ranges: Iterable[tuple[int, int]], *, limit: int
     base = wanted[0][0]
     stream = source.blocks(base)
     held = bytearray()
-    for start, end in wanted:
+    for number, (start, end) in enumerate(wanted, 1):
         stop = max(start, min(end, start + limit) if end >= 0 else start + limit)
         if _is_plain(member) and start - base - len(held) > _LEAP:
             stream, base = source.blocks(start), start
@@ -123,4 +123,8 @@ def read_ranges(member: Member, ranges: Iterable[tuple[int, int]], *, limit: int
         if start > base:
             del held[: start - base]
             base = start
-        yield (start, end), bytes(held[: stop - base])
+        found = bytes(memoryview(held)[: stop - base])
+        if number == len(wanted) or wanted[number][0] >= base + len(found):  # a big one is not held twice while it is looked at
+            del held[: len(found)]
+            base += len(found)
+        yield (start, end), found

@@ -19,6 +19,7 @@ __all__ = ["members"]
 _MEMBERS, _NESTING = 100_000, 3
 _PACKED_ZIP = 256 << 20  # bytes of a zip inside something packed, which has to be held in memory
 _TAR_EXTRA = 1 << 20  # bytes of one extended tar header, which tarfile reads into memory
+_STEP = 4096  # bytes of a tar read at a time: where a packed one breaks off, what was read of a step is lost
 
 
 def members(item: Item) -> Iterator[Member | Problem]:
@@ -144,11 +145,10 @@ def _tar_members(member: Member, walk: _Walk) -> Iterator[Member | Problem]:
             if entry.isdir():
                 continue
             name = walk.named(member, entry.name)
-            found: Any = archive.extractfile(entry) if entry.isreg() else None
-            if found is None:
+            if not entry.isreg():
                 yield Problem(f"{member.item.path}/{name}", "a link or device inside an archive: not followed")
                 continue
-            passing = _Passing(found.read1, partial(_tar_again, member, position))
+            passing = _Passing(_tar_reader(archive, entry), partial(_tar_again, member, position))
             yield Member(member.item, name, passing.open, entry.size)
             passing.leave()
 
@@ -159,9 +159,28 @@ def _tar_again(member: Member, position: int) -> BinaryIO:
     archive = _tar(stream)
     for count, entry in enumerate(archive):
         if count == position:
-            found: Any = archive.extractfile(entry)
-            return cast("BinaryIO", Stream(found.read1, found, archive, stream))
+            return cast("BinaryIO", Stream(_tar_reader(archive, entry), archive, stream))
     raise EOFError
+
+
+def _tar_reader(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[int], bytes]:
+    """A function that reads on in the member on which an archive stands. Only a sparse one needs tarfile for it: tarfile gives
+    nothing of a piece that a cut archive holds in part.
+    """
+    if entry.issparse():
+        found: Any = archive.extractfile(entry)
+        return cast("Callable[[int], bytes]", found.read1)
+    left = entry.size
+
+    def some(size: int) -> bytes:
+        nonlocal left
+        out: bytes = cast("Any", archive).fileobj.read(min(size, left, _STEP))
+        left -= len(out)
+        if left and not out:
+            raise EOFError
+        return out
+
+    return some
 
 
 class _Passing:

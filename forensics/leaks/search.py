@@ -86,6 +86,8 @@ def _block_hits(block: str, rules: Ruleset, about: str, redacting: bool, unread:
     for rule in rules.url_rules:
         if not redacting or rule.redacts:
             yield from _counted(rule, _url_hits(rule, block, found), unread)
+    for link in found:
+        yield from _reading_hits(link, rules, block, about, redacting, unread)
 
 
 def _counted(rule: Rule, hits: Iterator[Hit], unread: list[str]) -> Iterator[Hit]:
@@ -146,6 +148,19 @@ def _url_hits(rule: Rule, text: str, found: list[Link]) -> Iterator[Hit]:
         start, end = _place(text, link, value, [one for one, _ in fits])
         if (hit := _judged(rule, Candidate(start, end, value, text, reading), (start, end), 0)) is not None:
             yield hit
+
+
+def _reading_hits(link: Link, rules: Ruleset, block: str, about: str, redacting: bool, unread: list[str]) -> Iterator[Hit]:
+    """What the other rules find in a link only once it is unwrapped and percent-decoded, at the link's place in the text."""
+    written = block[link.start : link.end]
+    for reading in link.readings:
+        if reading in written:
+            continue
+        for rule in rules.triggered(fold(reading), about):
+            if not redacting or rule.redacts:
+                for hit in _counted(rule, _rule_hits(rule, reading, about), unread):
+                    start, end = _place(block, link, hit.value, [hit.value])
+                    yield Hit(rule, start, end, start, end, hit.value, hit.whole, hit.basis, hit.confidence)
 
 
 def _place(text: str, link: Link, value: str, spellings: list[str]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from forensics import headers, mail
 from forensics.mail import HEAD
 from forensics.model import Body, Defect, Fragment, Reading, Span, Unread
 from forensics.plugins import Parser, Record, Source
+from forensics.records import replaced
 
 __all__ = ["PARSER", "maildir"]
 
@@ -20,11 +21,22 @@ _TOP = 2 * HEAD + (64 << 10)  # bytes of a file that are kept: a header block in
 _TAIL = 256 << 10  # bytes of its end that are kept: Apple's property list
 _SHOWN = 200  # lines of a header block that are looked at to know the format
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_SAMPLE = 32  # bytes that show UTF-16 without a byte order mark: sixteen letters, each with a NUL beside it
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf)?+(?:[ \t]*+[\r\n])*+")
 _FROM = re.compile(rb"(?:>?From [^\r\n]{0,1000}+(?:\r*+\n|\r))*+")
 _COUNT = re.compile(rb"[ \t]*+(\d{1,12})[ \t]*+\r?\n")
 _LINES = re.compile(rb"[^\r\n]*+(?:\r*+\n|\r|\Z)")
 _FIELD = re.compile(rb"([A-Za-z][A-Za-z0-9_-]{0,99}+)[ \t]*+:[ \t]*+([^\r\n]*+)")
+# what separates mails in an mbox: a From_ line, but no git patch's; ">From " lines; a header; a line that may follow one
+_EOL = rb"(?>\r{0,2}+\n|\r)"
+_SEPARATOR = re.compile(
+    rb"[\r\n]From (?=(?!(?:[0-9a-f]{40}|[0-9a-f]{64}) Mon Sep 17 00:00:00 2001)[^\r\n]{0,1000}+" + _EOL +
+    rb"(?:>From [^\r\n]{0,1000}+" + _EOL + rb"){0,4}+(?P<name>[!-9;-~]{1,200}+)[ \t]{0,9}+:[^\r\n]{0,1000}+"
+    rb"(?:[^\r\n]|" + _EOL + rb"(?:[!-9;-~]{1,200}+[ \t]{0,9}+:|[ \t\r\n]|From |\Z)|\Z))"
+)  # fmt: skip
+_NEEDLES = (b"\nFrom ", b"\rFrom ")
+_LOOK = 8192  # bytes that such a place takes at most
+_TOLD = 100  # places told one by one
 _ODD = 3  # lines that are no header and do not fold one, before a text is taken for something else
 
 # names that only mail bears; with them count the ones that other protocols share
@@ -45,16 +57,19 @@ _APPLE_FLAGS = (
     (9, "redirected"), (23, "signed"), (24, "junk"),
 )  # fmt: skip
 _PLIST_TOP = 400  # bytes of XML declaration and document type above the list
-_STRIPPED = b"\nX-Apple-Content-Length:"
+_STRIPPED = re.compile(rb"[\r\n]X-Apple-Content-Length:")
+_STRIPPED_NAME = b"X-Apple-Content-Length:"
 _NUMBER = rb"</key>\s{0,20}<(?:integer|real|string)>\s{0,20}(\d{1,20})\s{0,20}<"
 _APPLE_BITS = re.compile(rb"<key>flags" + _NUMBER)
 _APPLE_RECEIVED = re.compile(rb"<key>date-received" + _NUMBER)
 _ELSEWHERE = "attachments are not in this file: Apple Mail keeps them in a folder beside it"
 
-# cr.yp.to/proto/maildir.html: time.unique.host, then ":2," and flags in ASCII order; Windows copies write another mark for ":"
-_MAILDIR = re.compile(r"(\d{9,10})\.([^/:;!]{1,200}?)(?:[:;!]2,([A-Za-z]{0,52}))?")
+# cr.yp.to/proto/maildir.html: time.unique.host, then ":2," and flags in ASCII order. Copies on Windows write another mark for
+# ":": what a program chose, or the private character that a file server or Cygwin puts in its place
+_MAILDIR = re.compile(r"(\d{9,10})\.([^/:;!]{1,200}?)(?:(?:[:;!_+\-\uf022\uf03a]|%3[Aa])2,([A-Za-z]{0,52}))?")
 _MAILDIR_UNIQUE = re.compile(r"[A-Za-z0-9_]+\.[^.].*|[^.]*,S=\d+.*")
 _NO_MAILDIR = re.compile(r"\.(?:emlx?|txt|msg|mbox|json|log|gz|html?|pdf|mime)$", re.IGNORECASE)
+_PACKED = re.compile(r"\.(?:gz|bz2|xz|zst)\Z", re.IGNORECASE)  # of a mail that was compressed on its own
 _EARLIEST, _LATEST = 788_918_400, 4_102_444_800  # 1995 and 2100: any other number is no time
 
 
@@ -86,17 +101,26 @@ def _behind_separators(text: bytes, begin: int) -> int:
 
 
 def _narrow(raw: bytes) -> bytes:
-    """UTF-16 with a byte order mark as UTF-8; anything else as it is."""
-    if not raw.startswith(_UTF_16):
-        return raw
-    return raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    """UTF-16 as UTF-8, told by its byte order mark or by the NULs beside its first letters; anything else as it is."""
+    codec = "utf-16" if raw.startswith(_UTF_16) else _unmarked(raw[:_SAMPLE])
+    return raw.decode(codec, "replace").encode("utf-8", "replace") if codec else raw
+
+
+def _unmarked(sample: bytes) -> str:
+    if len(sample) < _SAMPLE or b"\0" not in sample:
+        return ""
+    even, odd = sample[::2], sample[1::2]
+    if not odd.strip(b"\0") and b"\0" not in even:
+        return "utf-16-le"
+    return "utf-16-be" if not even.strip(b"\0") and b"\0" not in odd else ""
 
 
 def sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  the file's name proves nothing
     """Whether `head` begins with the header block of a mail: at least two names that mail uses, one of them its own.
 
-    A file that begins with a separator line is an archive, even of one mail. Names in lower case only, as settings and
-    front matter have them, need one that no person writes, and somewhere there must be an address, a date or a trace.
+    A file that begins with a separator line is an archive, even of one mail, and so is one in which another mail begins. Names
+    in lower case only, as settings and front matter have them, need one that no person writes, and somewhere there must be an
+    address, a date or a trace.
     """
     layout = _layout(head)
     text, at = layout.text, layout.head
@@ -117,7 +141,7 @@ def sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  the file's name prov
         elif not text.startswith((b" ", b"\t"), at):
             odd += 1
         at = line.end()
-    return speaks and odd <= _ODD and odd < len(names) and _are_of_mail(names)
+    return speaks and odd <= _ODD and odd < len(names) and _are_of_mail(names) and not mail.goes_on(head)
 
 
 def _speaks(name: bytes, value: bytes) -> bool:
@@ -141,26 +165,66 @@ def _are_of_mail(names: list[bytes]) -> bool:
 
 
 class _File(NamedTuple):
-    """What is kept of one file of any size: its beginning, its end, its length, and whether attachments were taken out of it."""
+    """What is kept of one file of any size: its beginning, its end, its length, whether attachments were taken out of it, and
+    where its first separator lines begin and end.
+    """
 
     top: bytes
     tail: bytes
     size: int
     stripped: bool
+    separators: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
+class _Separators:
+    """Lines that would part mails in an archive, as many as are told and one more; the same for blocks of any size."""
+
+    found: list[tuple[int, int]] = field(default_factory=list)
+    ahead: bytes = b""  # what was not judged yet, because too little followed it
+    base: int = 0
+
+    def meet(self, block: bytes, *, last: bool = False) -> None:
+        """Judge what has enough behind it now; after the `last` block all of it."""
+        if not _may_part(block) and not _may_part(self.ahead + block[: len(_NEEDLES[0])]):
+            ahead = block[-_LOOK:] if len(block) >= _LOOK else (self.ahead + block)[-_LOOK:]
+            self.base += len(self.ahead) + len(block) - len(ahead)
+            self.ahead = ahead
+            return
+        window = self.ahead + block
+        limit = len(window) if last else max(len(window) - _LOOK, 0)
+        for one in _SEPARATOR.finditer(window):
+            if one.start() >= limit or len(self.found) > _TOLD:
+                break
+            line = _LINES.match(window, one.start() + 1)
+            if line and mail.is_known(one["name"]):
+                self.found.append((self.base + line.start(), self.base + line.end()))
+        self.ahead, self.base = window[limit:], self.base + limit
+
+
+def _may_part(text: bytes) -> bool:
+    return _NEEDLES[0] in text or (b"\r" in text and _NEEDLES[1] in text)
+
+
+def _is_stripped(block: bytes) -> bool:
+    return _STRIPPED_NAME in block and bool(_STRIPPED.search(block))
 
 
 def _gathered(blocks: Iterable[bytes]) -> _File:
     top: list[bytes] = []
     kept, tail, size, stripped = 0, b"", 0, False
+    separators = _Separators()
     for block in blocks:
+        separators.meet(block)
         size += len(block)
         if kept < _TOP:
             top.append(block[: _TOP - kept])
             kept += len(top[-1])
-        stripped = stripped or _STRIPPED in block or _STRIPPED in tail[-len(_STRIPPED) :] + block[: len(_STRIPPED)]
+        stripped = stripped or _is_stripped(block) or _is_stripped(tail[-len(_STRIPPED_NAME) :] + block[: len(_STRIPPED_NAME)])
         tail = block if len(block) >= _TAIL else tail + block
         tail = tail[-_TAIL:] if len(tail) > 2 * _TAIL else tail
-    return _File(b"".join(top), tail[-_TAIL:], size, stripped)
+    separators.meet(b"", last=True)
+    return _File(b"".join(top), tail[-_TAIL:], size, stripped, tuple(separators.found))
 
 
 class _Apple(NamedTuple):
@@ -236,6 +300,7 @@ def read(source: Source) -> Iterator[Record]:
     if not file.size:
         return
     span = Span(source.span.evidence, source.span.member, source.span.start, source.span.start + file.size)
+    name = _PACKED.sub("", source.name)
     layout = _layout(file.top)
     apple = _apple(file, layout)
     text, head = layout.text, layout.head
@@ -245,7 +310,7 @@ def read(source: Source) -> Iterator[Record]:
     if not headers.header_block(block):
         yield Defect(span, _NAME, "no mail header at the top of the file")
         return
-    partial = layout.announced >= 0 and (file.stripped or source.name.lower().endswith(".partial.emlx"))
+    partial = layout.announced >= 0 and (file.stripped or name.lower().endswith(".partial.emlx"))
     reasons = [apple.reason, _ELSEWHERE if partial else ""]
     if head_end < 0:
         long = stop - head > HEAD
@@ -255,7 +320,8 @@ def read(source: Source) -> Iterator[Record]:
             else "the file ends inside the header block"
         )
     yield from (Defect(span, _NAME, reason) for reason in reasons if reason)
-    readings, facts = maildir(source.name)
+    yield from _doubts(span, [one for one in file.separators if one[0] >= head])
+    readings, facts = maildir(name)
     observation = mail.observe(
         span,
         _NAME,
@@ -265,7 +331,17 @@ def read(source: Source) -> Iterator[Record]:
         facts=(*apple.facts, *facts),
     )
     kind = "partial" if partial else "mail" if layout.announced < 0 else "emlx"
-    yield Fragment(f"{span.evidence}/{span.member}#{span.start}", replace(observation, kind=kind, header_known=head_end >= 0))
+    yield Fragment(f"{span.evidence}/{span.member}#{span.start}", replaced(observation, kind=kind, header_known=head_end >= 0))
+
+
+def _doubts(span: Span, separators: list[tuple[int, int]]) -> Iterator[Defect]:
+    """An archive that lost its first line begins like a mail: a missed separator would hide a whole mail, so each is told."""
+    for start, end in separators[:_TOLD]:
+        place = Span(span.evidence, span.member, span.start + start, span.start + end)
+        yield Defect(place, _NAME, "ambiguous separator: a mail of its own may begin here, but the file was read as one mail")
+    for start, _ in separators[_TOLD:]:
+        place = Span(span.evidence, span.member, span.start + start, span.end)
+        yield Defect(place, _NAME, f"more than {_TOLD} ambiguous separators: those from here on are not listed")
 
 
 def body(raw: bytes, kind: str) -> Body:
@@ -285,4 +361,5 @@ PARSER = Parser(
     read=read,
     shows=frozenset({"recipients", "header", "content"}),
     body=body,
+    version=2,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -12,18 +12,23 @@ from forensics import headers, mail
 from forensics.mail import HEAD, PEEK, MailStream, Place
 from forensics.model import Body, Defect, Fragment
 from forensics.plugins import Parser, Record, Source
+from forensics.records import replaced
 
 __all__ = ["PARSER"]
 
 _NAME = "mmdf"
 _NEEDLE = b"\n\x01\x01\x01\x01"
+_NEEDLE_CR = re.compile(rb"[\r\n]\x01{4}")
+_TOP = 4096  # bytes that show how lines end: a mark, some blank lines and a separator line
 _REACH = 48  # bytes looked back at and ahead: two separator lines and the blank lines between them
+_TOLD = 100  # odd separator lines of one mail that are told one by one
 _BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?+[ \t\r\n]*+")
-_LINE = re.compile(rb"\x01{4}(?!\x01)[ \t]{0,4}+(?:\r{0,2}+\n|\r{0,2}+\Z)")
-_LINES = re.compile(rb"(?:\x01{4}[ \t]{0,4}+\r{0,2}+\n)++")
+# a line ends in LF, CRLF, CR CR LF, or in a CR alone, as classic Mac OS wrote it
+_LINE = re.compile(rb"\x01{4}(?!\x01)[ \t]{0,4}+(?:\r{0,2}+\n|\r{0,2}+\Z|\r)")
+_LINES = re.compile(rb"(?:\x01{4}[ \t]{0,4}+(?:\r{0,2}+\n|\r))++")
 _GAP = re.compile(rb"[\r\n]{0,16}+")
-_CLOSED = re.compile(rb"(?:\A|\n)\x01{4}[ \t]{0,4}+\r{0,2}+\n[\r\n]{0,16}+\Z")
+_CLOSED = re.compile(rb"(?:\A|[\r\n])\x01{4}[ \t]{0,4}+(?:\r{0,2}+\n|\r)[\r\n]{0,16}+\Z")
 _FROM = re.compile(rb"From [^\r\n]*+(?:\r*+\n|\r)")  # some writers put mbox's line behind the separator
 _FIELD = re.compile(rb"(?:From [^\r\n]*+(?:\r*+\n|\r))?+(?:>From [^\r\n]*+(?:\r*+\n|\r))*+([!-9;-~]{1,200}+)[ \t]*+:")
 
@@ -51,7 +56,28 @@ class _Mark(NamedTuple):
     kind: _Kind
 
 
-def _marks(stream: MailStream, start: int) -> Iterator[_Mark]:
+def _is_cr(source: Source) -> bool:
+    """Whether a member's lines end in a CR alone, as those of classic Mac OS: its first separator line does."""
+    head = b""
+    for block in source.blocks(0):
+        head += block
+        if len(head) >= _TOP:
+            break
+    head = head[:_TOP]  # no more: the size of blocks must not matter
+    lead = _BLANK.match(head)
+    line = _LINE.match(head, lead.end() if lead else 0)
+    return bool(line and line.group().endswith(b"\r") and line.end() < len(head))
+
+
+def _next(buffer: bytes, start: int, *, cr: bool) -> int:
+    """Place of the next line end with four Ctrl-A behind it, -1 if there is none."""
+    if not cr:
+        return buffer.find(_NEEDLE, start)
+    found = _NEEDLE_CR.search(buffer, start)
+    return found.start() if found else -1
+
+
+def _marks(stream: MailStream, start: int, *, cr: bool) -> Iterator[_Mark]:
     """Every separator line from `start` on, in order; the stream must begin `_REACH` bytes before `start`, or at 0."""
     if start == 0:
         stream.reach(PEEK + len(_BOM), 0)
@@ -63,7 +89,7 @@ def _marks(stream: MailStream, start: int) -> Iterator[_Mark]:
     else:
         scan = start - 1
     while True:
-        found = stream.buffer.find(_NEEDLE, scan - stream.base)
+        found = _next(stream.buffer, scan - stream.base, cr=cr)
         if found < 0:
             scan = max(scan, stream.end - len(_NEEDLE) + 1)
             if stream.done:
@@ -92,18 +118,23 @@ def _judged(stream: MailStream, start: int, end: int) -> _Mark:
         return _Mark(start, end, _Kind.OPENS)
     low = max(start - stream.base - _REACH, 0)
     closed = _CLOSED.search(stream.buffer, low, start - stream.base)
-    if closed and (closed.group().startswith(b"\n") or stream.base + low == 0):
+    if closed and (closed.group().startswith((b"\n", b"\r")) or stream.base + low == 0):
         return _Mark(start, end, _Kind.OPENS)
     return _Mark(start, end, _Kind.DOUBTFUL)
 
 
 @dataclass(slots=True)
 class _Open:
-    """The mail that is being read: where its separator line begins and ends, and where the line that closes it lies, -1 for none."""
+    """The mail that is being read: where its separator line begins and ends, and where the line that closes it lies, -1 for none.
+
+    `odd` are the lines in it that were told, `untold` the place of the first that was not, -1 for none.
+    """
 
     start: int
     content: int
     closed: int = -1
+    odd: int = 0
+    untold: int = -1
 
 
 def read(source: Source) -> Iterator[Record]:
@@ -117,7 +148,7 @@ def read(source: Source) -> Iterator[Record]:
     if span.start == 0:
         stream.reach(PEEK, 0)
         top = stream.buffer[:PEEK]
-    for mark in _marks(stream, span.start):
+    for mark in _marks(stream, span.start, cr=_is_cr(source)):
         leads = span.start == 0 and mark.start == len(_BOM) and top.startswith(_BOM)
         inside = leads or span.end < 0 or mark.start < span.end
         if not inside and current is None and span.start > 0:
@@ -150,15 +181,23 @@ def _met(here: Place, current: _Open, mark: _Mark) -> Iterator[Record]:
     """A line inside the open mail's span: the first of those that close it counts."""
     if mark.kind is _Kind.DOUBTFUL:
         current.closed = -1
-        yield here.defect(mark.start, mark.end, "ambiguous separator: neither a header nor another separator follows")
+        reason = "ambiguous separator: neither a header nor another separator follows"
     elif current.closed < 0:
         current.closed = mark.start
+        return
     else:
-        yield here.defect(mark.start, mark.end, "separator lines without a mail between them")
+        reason = "separator lines without a mail between them"
+    current.odd += 1
+    if current.odd <= _TOLD:
+        yield here.defect(mark.start, mark.end, reason)
+    elif current.untold < 0:
+        current.untold = mark.start
 
 
 def _mail(here: Place, stream: MailStream, current: _Open, end: int, *, last: bool = False) -> Iterator[Record]:
     """The open mail as a fragment, behind its defects. Its span is that of its separator lines too."""
+    if current.untold >= 0:
+        yield here.defect(current.untold, end, f"more than {_TOLD} odd separator lines: those from here on are not listed")
     start, stop = current.start, current.closed if current.closed >= 0 else end
     size = stop - current.content
     if size <= 0:
@@ -183,7 +222,7 @@ def _mail(here: Place, stream: MailStream, current: _Open, end: int, *, last: bo
     clocks = mail.separator_time(data[low:body])
     observation = mail.observe(here.span(start, end), _NAME, block, size=size - (body - low), archive=clocks)
     if not stopped:
-        observation = replace(observation, header_known=False)
+        observation = replaced(observation, header_known=False)
     yield Fragment(f"{here.evidence}/{here.member}#{start}", observation)
 
 
@@ -194,8 +233,8 @@ def body(raw: bytes, kind: str) -> Body:  # noqa: ARG001  there is one kind
     line = _FROM.match(raw, start)
     start = line.end() if line else start
     end = len(raw.rstrip(b"\x01 \t\r\n"))
-    closing = raw.find(_NEEDLE, end)
-    return mail.content(raw[start : max(start, closing + 1 if closing >= 0 else len(raw))])
+    closing = _NEEDLE_CR.search(raw, end)
+    return mail.content(raw[start : max(start, closing.start() + 1 if closing else len(raw))])
 
 
 PARSER = Parser(
@@ -206,4 +245,5 @@ PARSER = Parser(
     shows=frozenset({"recipients", "header", "content"}),
     body=body,
     divisible=True,
+    version=2,
 )

@@ -27,7 +27,7 @@ _VERDICTS = ("confirmed", "probable", "possible")
 _PLACES = 12  # of evidence named in one cell; copies.csv has them all
 
 _FLAGGED = """
-SELECT v.message_key, v.place, v.verdict, v.proof, m.sent_at, m.in_window, m.archive_clock_only, m.sender, m.sources, m.header_known
+SELECT v.message_key, v.place, v.verdict, v.proof, m.sent_at, m.in_window, m.clocks_disagree, m.archive_clock_only, m.sender, m.sources, m.header_known
 FROM message_verdicts v JOIN messages m USING (message_key) ORDER BY v.message_key
 """
 # Where To and Cc are unknown, whoever received a copy is taken for a party, but for mailboxes that only ever get blind copies
@@ -206,6 +206,8 @@ def _message_row(flagged: Mapping[str, Any], facts: _Facts) -> dict[str, Any]:
     reasons = facts.reasons.get(key) or ([COHORT_REASON] if flagged["proof"] == "inferred" else [])
     if flagged["archive_clock_only"]:
         reasons = [*reasons, "Only the archive's own clock dates this message."]
+    if flagged["clocks_disagree"]:
+        reasons = [*reasons, "The clocks of this message disagree: some lie in the window, others do not; it counts as inside."]
     return {
         "message_key": key,
         "sent_at": zulu(flagged["sent_at"]),

@@ -26,8 +26,9 @@ from forensics.pipeline.answers import Answers, Asked, answer
 from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
 from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
 from forensics.pipeline.first_pass import Batch, Receipt, parse_batch, parsers, plan, remove_strays
-from forensics.pipeline.second_pass import Content, batches, read_batch, wanted
+from forensics.pipeline.second_pass import Content, batches, lost, read_batch, wanted
 from forensics.pipeline.summary import Told, summarise
+from forensics.pipeline.unflagged import Unflagged, store_unflagged
 from forensics.plugins import ROOMS, Detector, Reporter, Scope, discover
 from forensics.policy import NO_POLICY, Policy
 from forensics.stitch import stitch
@@ -35,7 +36,11 @@ from forensics.verdicts import judge
 
 __all__ = ["NoEvidenceError", "Options", "Watcher", "audit", "report"]
 
-CONTENT = {"exposed": ("exposed",), "possible": ("exposed", "possible"), "all": ("exposed", "possible", "not_delivered")}
+CONTENT = {
+    "exposed": ("exposed",),
+    "possible": ("exposed", "possible"),
+    "all": ("exposed", "possible", "not_delivered", "unflagged"),
+}
 _PLUGIN_ROOMS = tuple(ROOMS)
 
 
@@ -132,7 +137,7 @@ class _Run:
         if not any(receipt.parsers for receipt in receipts):
             raise NoEvidenceError(_nothing(roots, [*problems, *(Problem(_path(items, d), d.reason) for d in planned)]))
         remove_strays(receipts, self.case.tables, lambda name: log.append("stale part removed", part=name))
-        connection = engine(self.case.path)
+        connection = engine(self.case.path, rows=sum(receipt.fragments for receipt in receipts))
         register_parts(connection, receipts, self.case.tables)
         answers = self._answer(connection, items, receipts, [*planned], problems, duplicates)
         self._write(connection, answers, items, log)
@@ -209,15 +214,17 @@ class _Run:
         failed: list[str] = []
         findings = list(self._detect(connection, failed))
         judge(connection, findings, self.incident.cohort)
-        contents = self._read_content(connection, items)
+        read = self._read_content(connection, items)
+        contents = [one for one in read if one.flagged]
         asked = Asked(self.incident, self.policy, items, contents, CONTENT[self.options.content][:2])
+        unflagged = store_unflagged(self.case, connection, [one for one in read if not one.flagged])
         answers = answer(connection, asked)
         shows = {name: parser.shows for name, parser in parsers().items()}
         stretches = survey(connection, shows, self.incident, self.policy)
         tables = dict(answers.tables)
         tables["coverage"] = [one.row() for one in stretches]
         tables["defects"] = _defect_rows(connection, asked, planned, problems, [*failed, *_broken_plugins()])
-        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts)
+        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts, unflagged)
 
     def _detect(self, connection: duckdb.DuckDBPyConnection, failed: list[str]) -> Iterator[Finding]:
         scope = Scope(self.incident, self.policy)
@@ -229,13 +236,13 @@ class _Run:
 
     def _read_content(self, connection: duckdb.DuckDBPyConnection, items: dict[str, Item]) -> list[Content]:
         found = wanted(connection, CONTENT[self.options.content])
-        self.watcher.step("Reading the content of exposed messages", len(found))
+        whose = "exposed and possible" if self.options.content == "possible" else self.options.content
+        self.watcher.step(f"Reading the content of {whose} messages", len(found))
         contents: list[Content] = []
         work = list(batches(found, items, self.case.key, self.options.limits))
         for batch, result in zip(work, self.executor.run(read_batch, work), strict=True):
             self.watcher.advance(len(batch.wanted))
-            if not isinstance(result, Lost):
-                contents += result
+            contents += [lost(one, result.reason) for one in batch.wanted] if isinstance(result, Lost) else result
         return contents
 
     def _write(self, connection: duckdb.DuckDBPyConnection, answered: _Answered, items: dict[str, Item], log: CustodyLog) -> None:
@@ -250,7 +257,7 @@ class _Run:
         told = Told(
             answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
             answered.clocks, sum(item.size for item in items.values()), len(items) - _unread_items(answered.tables["defects"], items),
-            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)},
+            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged,
         )  # fmt: skip
         for name in CONTRACT:
             self.case.write_contract(name, answered.tables[name])
@@ -317,6 +324,7 @@ class _Answered:
     own_basis: str
     duplicates: list[Item]
     receipts: Sequence[Receipt]
+    unflagged: Unflagged
 
 
 def chosen_detectors(names: Iterable[str]) -> list[Detector]:

@@ -180,6 +180,11 @@ def rare_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        if (
+            not gc.get_freeze_count()
+        ):  # what is left is cached and lives on: it joins the old objects without being looked through
+            gc.freeze()
+            gc.unfreeze()
         gc.set_threshold(*usual)
 
 

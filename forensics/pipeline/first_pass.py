@@ -26,8 +26,8 @@ __all__ = ["Batch", "Receipt", "Work", "identify", "parse_batch", "parsers", "pl
 
 BATCH_BYTES = 32 << 20
 BATCH_ITEMS = 400
-FLUSH = 25_000  # fragments held before they are written as one row group
-FORMAT = 2  # of the parts; a change makes old ones unfit for resuming
+FLUSH = 10_000  # fragments held before they are written as one row group
+FORMAT = 3  # of the parts; a change makes old ones unfit for resuming
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Pass two: the content of exposed messages only, read again from the evidence and redacted before it leaves the worker."""
+"""Pass two: the content of the messages asked for, read again from the evidence and redacted before it leaves the worker."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from functools import lru_cache
 import duckdb
 
 from forensics.content import texts
-from forensics.evidence import Item, Member, members, read_ranges
+from forensics.evidence import Item, Member, MemberSource, members, read_ranges
 from forensics.leaks import load_rules, redact, scan
-from forensics.model import Leak, Limits, Span, Text, Unread
+from forensics.model import Body, Leak, Limits, Span, Text, Unread
 from forensics.people import mentioned
 from forensics.pipeline.executor import rare_collections
 from forensics.pipeline.first_pass import parsers
 from forensics.plugins import Reader, discover
 
-__all__ = ["Content", "ContentBatch", "Wanted", "read_batch", "readers", "wanted"]
+__all__ = ["Content", "ContentBatch", "Wanted", "lost", "read_batch", "readers", "wanted"]
 
 BODY_BYTES = 256 << 20  # of one message; what is longer is read up to here and called partial
 BATCH_MESSAGES = 50
+BATCH_BY_ID = 5_000  # of a parser that finds messages by id: each batch walks through the whole archive
 COPIES = 5  # stored copies of one message that are read; more of the same say nothing new
 
 _WANTED = """
-SELECT l.message_key, o.evidence, o.member, o.start, o."end", o.source, o.kind, o.has_body, m.sent_at
-FROM message_verdicts v JOIN links l USING (message_key) JOIN observed o USING (obs) JOIN messages m USING (message_key)
-WHERE v.place IN ({places}) AND o.kind NOT LIKE 'webhook:%' AND o.source IN ({sources})
+SELECT l.message_key, o.evidence, o.member, o.start, o."end", o.source, o.kind, o.has_body, m.sent_at, v.place IS NOT NULL
+FROM links l JOIN observed o USING (obs) JOIN messages m USING (message_key) LEFT JOIN message_verdicts v USING (message_key)
+WHERE coalesce(v.place, 'unflagged') IN ({places}) AND o.kind NOT LIKE 'webhook:%' AND o.source IN ({sources})
 QUALIFY row_number() OVER (PARTITION BY l.message_key, o.source, o.has_body ORDER BY o.size DESC, o.obs) <= {copies}
 ORDER BY o.evidence, o.member, o.start
 """
@@ -43,6 +44,7 @@ class Wanted:
     kind: str
     has_body: bool
     sent_at: datetime | None
+    flagged: bool = True  # the message has a verdict; else it is read because everything was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ class ContentBatch:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What pass two keeps of one record: nothing of the text but redacted subject, leaks, addresses and names."""
+    """What pass two keeps of one record: nothing of the text but redacted subject, leaks, addresses and names.
+
+    Of an unflagged message, who may be one of millions, it keeps leaks and what was not read only.
+    """
 
     message_key: str
     has_body: bool
@@ -66,6 +71,7 @@ class Content:
     unread: tuple[Unread, ...]
     mentions: frozenset[str]
     attachments: tuple[str, ...]
+    flagged: bool = True
 
 
 @lru_cache(maxsize=1)
@@ -75,23 +81,24 @@ def readers() -> tuple[Reader, ...]:
 
 
 def wanted(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> list[Wanted]:
-    """The records to read for messages whose verdict lies in `places`, in order of evidence."""
-    able = [name for name, parser in parsers().items() if parser.body is not None]
+    """The records to read for messages whose verdict lies in `places` ("unflagged": those without one), in order of evidence."""
+    able = [name for name, parser in parsers().items() if parser.body or parser.bodies]
     if not able or not places:
         return []
     quoted = [", ".join(f"'{one}'" for one in names) for names in (places, able)]
     rows = connection.execute(_WANTED.format(places=quoted[0], sources=quoted[1], copies=COPIES)).fetchall()
     return [
-        Wanted(key, Span(evidence, member, start, end), source, kind, has_body, at and at.astimezone(UTC))
-        for key, evidence, member, start, end, source, kind, has_body, at in rows
+        Wanted(key, Span(evidence, member, start, end), source, kind, has_body, at and at.astimezone(UTC), flagged)
+        for key, evidence, member, start, end, source, kind, has_body, at, flagged in rows
     ]
 
 
 def batches(found: Sequence[Wanted], items: dict[str, Item], key: bytes, limits: Limits) -> Iterator[ContentBatch]:
-    """Work for the executor: up to fifty records of one item each, in order."""
+    """Work for the executor: up to fifty records of one item each, in order; more where they are found by id."""
     pending: list[Wanted] = []
     for one in found:
-        if pending and (pending[0].span.evidence != one.span.evidence or len(pending) >= BATCH_MESSAGES):
+        most = BATCH_BY_ID if parsers()[one.source].bodies else BATCH_MESSAGES
+        if pending and (pending[0].span.evidence != one.span.evidence or len(pending) >= most):
             yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits)
             pending = []
         pending.append(one)
@@ -109,36 +116,66 @@ def read_batch(batch: ContentBatch) -> list[Content]:
     }
     for member in members(batch.item):  # one walk: an archive is unpacked once
         if isinstance(member, Member) and (here := waiting.pop(member.name, None)):
-            ranges = [(one.span.start, one.span.end) for one in here]
-            contents += [
-                _read(one, raw, batch) for one, (_, raw) in zip(here, read_ranges(member, ranges, limit=BODY_BYTES), strict=True)
-            ]
+            contents += _contents(member, here, batch)
         if not waiting:
             break
-    contents += [_lost(one, "the evidence can no longer be opened") for here in waiting.values() for one in here]
+    contents += [lost(one, "the evidence can no longer be opened") for here in waiting.values() for one in here]
     return contents
 
 
-def _lost(one: Wanted, reason: str) -> Content:
-    return Content(one.message_key, one.has_body, "", (), (Unread("message", reason),), frozenset(), ())
+def lost(one: Wanted, reason: str) -> Content:
+    """A record whose content nobody could read, and why."""
+    return Content(one.message_key, one.has_body, "", (), (Unread("message", reason),), frozenset(), (), one.flagged)
 
 
-def _read(one: Wanted, raw: bytes, batch: ContentBatch) -> Content:
+def _contents(member: Member, here: Sequence[Wanted], batch: ContentBatch) -> Iterator[Content]:
+    """The records of one member: from their bytes, or as their parser finds them by id."""
+    plain = [one for one in here if parsers()[one.source].bodies is None]
+    ranges = [(one.span.start, one.span.end) for one in plain]
+    for one, (_, raw) in zip(plain, read_ranges(member, ranges, limit=BODY_BYTES), strict=True):
+        yield _read(one, raw, batch)
+    for name in dict.fromkeys(one.source for one in here):
+        if parsers()[name].bodies is not None:
+            yield from _by_id(name, member, [one for one in here if one.source == name], batch)
+
+
+def _body_in(raw: bytes, one: Wanted) -> Body:
     read_body = parsers()[one.source].body
     if read_body is None:
-        return _lost(one, f"the parser {one.source} finds no content")
+        return Body(unread=(Unread("message", f"the parser {one.source} finds no content"),))
+    return read_body(raw, one.kind)
+
+
+def _by_id(name: str, member: Member, here: Sequence[Wanted], batch: ContentBatch) -> Iterator[Content]:
+    """Records as a parser finds them; the ones that it does not find are lost, and say so."""
+    find = parsers()[name].bodies
+    assert find is not None
+    left = {one.span: one for one in here}
+    reason = "the message was not found again"
     try:
-        body = read_body(raw, one.kind)
+        for span, body in find(MemberSource(Span(member.item.id, member.name, 0, -1), member), list(left)):
+            if (one := left.pop(span, None)) is not None:
+                yield _read(one, body, batch)
+    except Exception as error:  # noqa: BLE001  a foreign parser may fail in any way; it costs what it did not give yet
+        reason = f"reading failed ({type(error).__name__})"
+    yield from (lost(one, reason) for one in left.values())
+
+
+def _read(one: Wanted, content: Body | bytes, batch: ContentBatch) -> Content:
+    try:
+        body = content if isinstance(content, Body) else _body_in(content, one)
         found = list(texts(body, readers(), batch.limits))
         rules = load_rules()
         shown = [text for text in found if isinstance(text, Text)]
         scanned = scan(shown, rules, batch.key, one.sent_at)
         subject = redact(body.subject, rules)
     except Exception as error:  # noqa: BLE001  hostile content must cost its own message at most; the class name tells no secret
-        return _lost(one, f"reading failed ({type(error).__name__})")
+        return lost(one, f"reading failed ({type(error).__name__})")
     unread = [text for text in found if isinstance(text, Unread)] + list(scanned.unread)
     if 0 <= BODY_BYTES < one.span.end - one.span.start:
         unread.append(Unread("message", f"only the first {BODY_BYTES >> 20} MiB were read"))
+    if not one.flagged:
+        return Content(one.message_key, one.has_body, "", tuple(scanned.leaks), tuple(unread), frozenset(), (), flagged=False)
     names = {part.removeprefix("attachment:") for part in (item.part for item in found) if part.startswith("attachment:")}
     return Content(
         one.message_key, one.has_body, subject, tuple(scanned.leaks), tuple(unread), mentioned(shown),

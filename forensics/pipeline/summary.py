@@ -15,6 +15,7 @@ from forensics.incident import Incident
 from forensics.model import Window
 from forensics.pipeline.answers import Asked, content_state
 from forensics.pipeline.second_pass import Content
+from forensics.pipeline.unflagged import Unflagged
 
 __all__ = ["Told", "excused", "summarise"]
 
@@ -42,6 +43,7 @@ class Told:
     evidence_bytes: int
     read_items: int
     run: Mapping[str, Any]
+    unflagged: Unflagged
 
 
 def excused(connection: duckdb.DuckDBPyConnection, asked: Asked, window: Window) -> list[dict[str, Any]]:
@@ -199,4 +201,10 @@ def _next_steps(told: Told, incident: Incident) -> list[str]:
         )
     if tables["defects"]:
         steps.append(f"Look at {len(tables['defects'])} record(s) or file(s) that could not be read (defects.csv).")
+    if told.unflagged.messages:
+        steps.append(
+            f"Read on request, and in no count of this report: {told.unflagged.messages} message(s) without an unexpected recipient, with "
+            f"{told.unflagged.credentials} credential(s) and {told.unflagged.personal_data} piece(s) of personal data in them "
+            "(tables unflagged_content and unflagged_leaks of the case)."
+        )
     return steps

@@ -6,17 +6,21 @@ how many of them name the address asked for. They cover the plain case only: no 
 
 from __future__ import annotations
 
+import email
 import json
 import mailbox
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email import policy
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+
+import mailparser
 
 __all__ = ["PEERS", "Counted"]
 
@@ -76,14 +80,22 @@ def postfix(path: Path, wanted: str) -> Counted:
     return _counted((mail for mail in mails.values() if mail.sender), wanted)
 
 
-def mbox(path: Path, wanted: str) -> Counted:
+def mailbox_headers(path: Path, wanted: str) -> Counted:
     """The standard library's `mailbox`, with its parser of headers only: what is measured in ours is headers, too."""
     parser = BytesHeaderParser()
 
     def headers(file: Any) -> Any:
         return parser.parse(file)
 
-    box = mailbox.mbox(path, factory=headers, create=False)
+    return _box(mailbox.mbox(path, factory=headers, create=False), wanted)
+
+
+def mailbox_whole(path: Path, wanted: str) -> Counted:
+    """`mailbox` as it comes: each mail parsed with all its parts."""
+    return _box(mailbox.mbox(path, create=False), wanted)
+
+
+def _box(box: mailbox.mbox, wanted: str) -> Counted:
     try:
         return _counted((_mail(message) for message in box), wanted)
     finally:
@@ -98,6 +110,49 @@ def _mail(message: Message) -> _Mail:
         at=parsedate_to_datetime(str(message["Date"])),
         recipients=[address.lower() for _, address in getaddresses(named)],
     )
+
+
+def _split(path: Path) -> Iterator[bytes]:
+    """Mails of an archive in which every line that begins with "From " is a separator."""
+    data = path.read_bytes()
+    start = 0
+    while (end := data.find(b"\nFrom ", start)) >= 0:
+        yield data[start : end + 1]
+        start = end + 1
+    yield data[start:]
+
+
+def mail_parser(path: Path, wanted: str) -> Counted:
+    """mail-parser's account of each mail: all of it is parsed, whatever is asked for."""
+
+    def mails() -> Iterator[_Mail]:
+        for raw in _split(path):
+            mail = mailparser.parse_from_bytes(raw)
+            named = [address.lower() for field in (mail.to, mail.cc, mail.bcc) for _, address in field]
+            yield _Mail(mail.message_id, mail.from_[0][1], mail.date, named)
+
+    return _counted(mails(), wanted)
+
+
+def compat32(path: Path, wanted: str) -> Counted:
+    """The standard library's way to what is in a mail: every part decoded, text as its charset says. HTML stays as it is,
+    and what is attached stays closed. `wanted` is looked for in text.
+    """
+    messages = hits = 0
+    for raw in _split(path):
+        texts = list(_texts(email.message_from_bytes(raw, policy=policy.compat32)))
+        messages += 1
+        hits += any(wanted in text for text in texts)
+    return Counted(messages, hits)
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for part in message.walk():
+        if part.is_multipart():
+            continue
+        content = part.get_payload(decode=True)
+        if part.get_content_maintype() == "text" and isinstance(content, bytes):
+            yield content.decode(part.get_content_charset("utf-8"), "replace")
 
 
 def _delivery(row: Mapping[str, Any]) -> _Mail:
@@ -129,5 +184,11 @@ def document(path: Path, wanted: str) -> Counted:
 
 
 PEERS: Mapping[str, Callable[[Path, str], Counted]] = {
-    "postfix": postfix, "mbox": mbox, "ndjson": ndjson, "document": document,
-}  # fmt: skip
+    "lines": postfix,
+    "mailbox+email": mailbox_headers,
+    "mailbox-whole": mailbox_whole,
+    "mail-parser": mail_parser,
+    "compat32": compat32,
+    "json-lines": ndjson,
+    "json-document": document,
+}

@@ -77,6 +77,15 @@ def uu(data: bytes) -> bytes:
     return b"begin 644 key.txt\n" + b"".join(lines) + b"`\nend\n"
 
 
+def yenc(data: bytes, behind: bytes = b"") -> bytes:
+    out = bytearray()
+    for byte in data:
+        coded = (byte + 42) & 255
+        out += bytes((61, (coded + 64) & 255)) if coded in {0, 10, 13, 61} else bytes((coded,))
+    lines = b"\r\n".join(out[i : i + 128] for i in range(0, len(out), 128))
+    return b"=ybegin line=128 size=%d name=key.txt\r\n" % len(data) + behind + lines + b"\r\n=yend size=%d\r\n" % len(data)
+
+
 PAGE = f"<html><body><p>{KEY}</p></body></html>".encode()
 TEXT = b"Content-Type: text/plain\r\n\r\nHello\r\n"
 WITH = b"Content-Type: text/plain\r\n\r\n" + LINE
@@ -215,6 +224,19 @@ MORE: dict[str, bytes] = {
     "utf-16 mail": b"\xff\xfe" + (TOP + b"\r\n" + LINE).decode().encode("utf-16-le"),
     "quopri of the stdlib": leaf(quopri.encodestring(b"\xc3\xa9" * 30 + LINE), encoding="Quoted-Printable (sic)"),
     "uuencoded zip": leaf(uu(zipped(a__txt=LINE))),
+    "yEnc": leaf(b"See below.\r\n" + yenc(LINE * 9 + b"\xd6\xe0\xe3\x13")),
+    "yEnc, one piece of two": leaf(yenc(LINE, b"=ypart begin=1 end=42\r\n")),
+    "yEnc without its end": leaf(yenc(LINE).partition(b"=yend")[0]),
+    "text/enriched, commands inside the key": leaf(
+        f"<bold>{KEY[:4]}</bold><color><param>red</param>{KEY[4:9]}</color>{KEY[9:]}".encode(), "text/enriched"
+    ),
+    "every letter as =XX, declared 7bit": leaf(FULL_QP, encoding="7bit"),
+    "every letter as =XX, declared base64": leaf(FULL_QP, encoding="base64"),
+    "soft hyphen and zero width": leaf(f"{KEY[:5]}\u00ad{KEY[5:9]}\u200b{KEY[9:]}".encode()),
+    "folded text/vcard": leaf(f"BEGIN:VCARD\r\nNOTE:the key {KEY[:6]}\r\n {KEY[6:]}\r\nEND:VCARD".encode(), "text/vcard"),
+    "PGP clear-signed": leaf(b"-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA512\r\n\r\n" + LINE + b"\r\n-----BEGIN PGP SIGNATURE-----"),
+    "message/partial": leaf(LINE, "message/partial; id=x; number=2; total=3"),
+    "AMP": leaf(f"<html amp4email><body><p>{KEY[:4]}<b>{KEY[4:]}</b></p></body></html>".encode(), "text/x-amp-html"),
 }  # fmt: skip
 
 
@@ -342,6 +364,37 @@ def test_code_of_plain_text_is_closed_too() -> None:
 def test_hostile_names_are_one_harmless_step(disposition: str, part: str) -> None:
     found = read(leaf(LINE, more=f"Content-Disposition: {disposition}\r\n"))
     assert part in {one.part for one in found}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (leaf(b64(bytes.fromhex("3082010006092a864886f70d010703a081") + b"\x00\x80\x90" * 90), "application/pkcs7-mime", "base64"), "S/MIME: encrypted"),
+        (leaf(b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMAw==\r\n-----END PGP MESSAGE-----"), "PGP: encrypted"),
+        (leaf(LINE, "message/partial; id=x; number=2; total=3"), "message/partial: one piece of a message that was sent in pieces"),
+        (leaf(b"", "message/external-body; access-type=URL"), "external body: lies elsewhere"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_told_once(data: bytes, reason: str) -> None:
+    assert [one.reason for one in read(data) if isinstance(one, Unread)] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<bold>a</bold>b<<c", "ab<c"),
+        ("one\nline\n\nnext", "one line\nnext"),
+        ("1 < 2 and <3", "1 < 2 and <3"),
+    ],
+)
+def test_enriched_text_is_laid_out(written: str, shown: str) -> None:
+    found = read(leaf(written.encode(), "text/enriched"))
+    assert [one.text for one in found if isinstance(one, Text) and one.view == "enriched"] == [shown]
+
+
+def test_words_that_only_look_like_the_head_of_a_coded_file_are_text() -> None:
+    found = read(leaf(b"we say =ybegin line=128 size=3 name=a.txt\r\nand begin 644 b.txt\r\nM"))
+    assert {one.part for one in found} == {"header:subject", "headers", "text/plain"}
 
 
 def test_second_part_of_a_kind_has_its_own_path() -> None:

@@ -98,6 +98,41 @@ def test_members_are_bounded_and_the_rest_is_told() -> None:
     assert all("over the limit of 10 members a message" in reason for reason in unread(found))
 
 
+def test_mail_above_the_total_is_searched_all_the_same() -> None:
+    data = (
+        MAIL
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + (b"--b\r\n\r\nhello" + b" " * 2_000 + b"\r\n") * 100
+        + b"--b\r\n\r\n"
+        + KEY.encode()
+    )
+    found = read(data, limits=Limits(total_bytes=len(data) - 1))
+    assert any(KEY in one.text for one in found if isinstance(one, Text))
+    assert unread(found) == []
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "8bit"])
+@pytest.mark.parametrize("footer", [b"", b"\r\n_____\r\nfooter, " + KEY.encode()])
+def test_big_attachment_is_never_held_decoded(encoding: str, footer: bytes) -> None:
+    line = base64.b64encode(bytes(range(200, 255)) + b"\x00\x01") + b"\r\n"
+    data = (
+        MAIL
+        + b"Content-Type: application/x-big\r\nContent-Transfer-Encoding: "
+        + encoding.encode()
+        + b"\r\n\r\n"
+        + line * 400_000
+    )
+    tracemalloc.start()
+    try:
+        found = read(data + footer, limits=Limits(member_bytes=1 << 20))
+        assert tracemalloc.get_traced_memory()[1] < len(data) + (10 << 20)  # `data + footer` is one copy
+    finally:
+        tracemalloc.stop()
+    assert "over the limit of 1 MB a member" in unread(found)
+    if encoding == "base64" and footer:
+        assert any(KEY in one.text for one in found if isinstance(one, Text))
+
+
 def test_time_is_bounded_and_the_rest_is_told() -> None:
     body = Body(parts=tuple(Part(f"attachment:{i}", "text/plain", b"x") for i in range(3)))
     assert unread(list(texts(body, READERS, Limits(seconds=-1)))) == ["over the limit of -1 seconds a message"] * 3
@@ -193,6 +228,21 @@ def test_reader_that_raises_costs_its_part_only() -> None:
     found = list(texts(body, [plain.READER, Reader("unsure", "", unsure, raising)], Limits()))
     assert unread(found) == ["reader unsure failed: ValueError"] * 2
     assert [one.text for one in found if isinstance(one, Text)] == ["s", "x", "y"]
+
+
+def test_fallback_is_asked_only_where_no_definite_reader_accepts() -> None:
+    asked: list[str] = []
+
+    def noted(part: Part) -> bool:
+        asked.append(part.path)
+        return True
+
+    body = Body(parts=(Part("message", "message/rfc822", MAIL + b"\r\nx"),))
+    found = list(
+        texts(body, [Reader("opaque", "", noted, raising), Reader("text", "", noted, plain.READER.read), mime.READER], Limits())
+    )
+    assert asked == ["text/plain"]
+    assert [one.text for one in found if isinstance(one, Text)][-1] == "x"
 
 
 def test_body_passes_its_subject_and_what_is_missing() -> None:

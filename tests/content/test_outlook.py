@@ -8,7 +8,7 @@ import sys
 import compound
 import pytest
 from compound import BINARY, LONG, OBJECT, STRING, STRING8, Property, attachment, attribute, outlook, packed, recipient, tnef
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forensics.content import archive, html, mime, msg, ooxml, opaque, rtf, texts
@@ -198,6 +198,14 @@ def test_a_broken_checksum_costs_nothing_and_is_told() -> None:
     assert unread(found) == [("a", "TNEF: 1 broken checksum(s): what they cover was read, and may be damaged")]
 
 
+@pytest.mark.property
+@settings(deadline=None)
+@given(st.binary(max_size=2000), st.integers(1, 5))
+def test_the_checksum_is_the_sum_of_bytes(data: bytes, times: int) -> None:
+    for value in (data * times, b"\xff" * len(data) * times):
+        assert winmail._checksum(value) == sum(value) % 65536
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -243,6 +251,7 @@ FLIPS = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_si
 @pytest.mark.property
 @settings(max_examples=60, deadline=None)
 @given(FLIPS, st.integers(0, 1 << 20), st.sampled_from([GOOD, WRAPPED]))
+@example([], 4, WRAPPED)
 def test_damaged_containers_never_raise_nor_pass_in_silence(flips: list[tuple[int, int]], cut: int, good: bytes) -> None:
     damaged = bytearray(good)
     for at, value in flips:

@@ -6,6 +6,8 @@ not to raise, because a reader that drops half of its input in silence does not 
 
 from __future__ import annotations
 
+import re
+import struct
 import tempfile
 import zlib
 from collections import Counter
@@ -17,14 +19,17 @@ from pathlib import Path
 
 import support
 
-from forensics import addresses, dates, headers
+from forensics import addresses, dates, headers, mapi
 from forensics.content import texts
+from forensics.decoding import decoded, header_text, strings
 from forensics.evidence import Item, Member, MemberSource, members
+from forensics.jsonstream import frames, load
 from forensics.leaks import Ruleset, load_rules, redact, scan
 from forensics.model import Body, Defect, Fragment, Limits, Part, Span, Statement, Text, Unread
-from forensics.parsers import eml, mbox, mmdf, postfix, postmark
+from forensics.parsers import eml, mbox, mmdf, msg, postfix, postmark
 from forensics.plugins import Parser, Reader, Record, discover
 from forensics.reporters.terminal import plain
+from forensics.views import joined
 
 __all__ = ["CORPUS", "TARGETS", "Target", "seeds"]
 
@@ -112,8 +117,20 @@ def check_mmdf(data: bytes) -> None:
 
 
 def check_eml(data: bytes) -> None:
-    """A single mail never raises, whole or by block."""
-    assert support.read(eml.PARSER, data, block=7) == _read(eml.PARSER, data)
+    """A single mail never raises, whole or by block; at most one is found, and all of the file is told of."""
+    whole = _read(eml.PARSER, data)
+    assert support.read(eml.PARSER, data, block=7) == whole
+    assert sum(isinstance(one, Fragment) for one in whole) <= 1
+    assert not data or any(_span(one)[2:] == (0, len(data)) for one in whole), "no record covers the file"
+    readings, facts = eml.maildir(data[:300].decode("utf-8", "surrogateescape"))
+    assert len(readings) <= 1
+    assert all(name and value for name, value in facts)
+
+
+def check_msg(data: bytes) -> None:
+    """An Outlook message as evidence, and the same bytes as an attachment."""
+    _read(msg.PARSER, data)
+    _content(data, "application/vnd.ms-outlook")
 
 
 def check_postfix(data: bytes) -> None:
@@ -135,6 +152,19 @@ def check_postfix(data: bytes) -> None:
 def check_postmark(data: bytes) -> None:
     """Records of a JSON document, of lines of JSON, or of something that looks like it."""
     _read(postmark.PARSER, data)
+
+
+def check_json(data: bytes) -> None:
+    """Frames lie inside their file, blocks of any size make no difference, and a record read alone is the same record."""
+    lists = ("Messages", "Recipients")
+    whole = list(frames([data], lists))
+    size = _chosen(data, 97) if len(data) <= 1 << 12 else len(data) // _PIECES + _chosen(data, 97)
+    # as text: NaN is not equal to itself
+    cut = list(frames((data[at : at + size] for at in range(0, len(data), size)), lists))
+    assert repr(cut) == repr(whole), f"blocks of {size} bytes tell another story"
+    for one in whole:
+        assert 0 <= one.start <= one.end <= len(data), "a frame lies outside its file"
+    load(data)
 
 
 # --- headers, addresses, dates -----------------------------------------------------------------------------------------------
@@ -221,6 +251,42 @@ def check_mime(data: bytes) -> None:
 def check_html(data: bytes) -> None:
     """One part that says it is HTML."""
     _content(data, "text/html")
+
+
+def check_rtf(data: bytes) -> None:
+    """One part that says it is rich text."""
+    _content(data, "text/rtf")
+
+
+def check_tnef(data: bytes) -> None:
+    """One part that says it is a winmail.dat."""
+    _content(data, "application/ms-tnef")
+
+
+def check_mapi(data: bytes) -> None:
+    """Typed values and compressed rich text: never more than was asked for, whatever the sizes inside declare."""
+    rich, fault = mapi.decompressed(data, 10_000)
+    assert len(rich) <= 10_000, "more than the limit"
+    assert fault.isprintable()
+    if len(data) < 4:
+        return  # too little for a type and a code page
+    kind, page = struct.unpack_from("<HH", data)
+    value = mapi.value_of(kind, data[4:], mapi.codec_of(page))
+    assert not isinstance(value, datetime) or value.utcoffset() == timedelta(0)
+
+
+_BETWEEN = re.compile(r"[\s>]+")
+
+
+def check_views(data: bytes) -> None:
+    """A text in all its views; joining takes blanks and quote marks away, nothing else, and adds nothing."""
+    _content(data, "text/plain")
+    text, _ = decoded(data)
+    for whole in (joined(text), joined(text, everywhere=True)):
+        assert _BETWEEN.sub("", whole) == _BETWEEN.sub("", text), "joining changed what is written"
+        assert len(whole) <= len(text)
+    header_text(text)
+    assert all(len(run) >= 6 for run in strings(data).split("\n") if run), "a run too short to be one"
 
 
 def check_archive(data: bytes) -> None:
@@ -322,6 +388,20 @@ _PACKED = (
     b"\xff\xff\xff\xff",
     b"word/document.xml",
 )
+_RICH = (
+    b"{\\rtf1\\ansi ", b"\\par ", b"\\'e9", b"\\u233?", b"\\uc2", b"{\\*\\htmltag64 <p>}", b"\\fromhtml1", b"\\htmlrtf", b"{\\fonttbl{\\f0\\fcharset128 A;}}",
+    b"\\f0", b"{\\object\\objdata ", b"\\bin9 ", b"\\cell", b"\\row", b"{\\field{\\fldinst HYPERLINK x}}", b"\\v ", b"}", b"{", b"\\ansicpg932", b"\\plain",
+)  # fmt: skip
+_OUTLOOK = (
+    b'x\x9f>"', b"\x01\x0c\x80\x02\x00", b"\x01\x03\x90\x06\x00", b"\x02\x0f\x80\x06\x00", b"\x02\x02\x90\x06\x00", b"\x02\x05\x90\x06\x00",
+    b"\x1f\x00", b"\x1e\x00", b"\x02\x01", b"\x1f\x10", b"\x00\x10", b"\x09\x10", b"\x13\x10", b"\xff\xff\xff\x7f", b"LZFu", b"MELA",
+    mapi.MAGIC, "__substg1.0_".encode("utf-16-le"), "__properties_version1.0".encode("utf-16-le"), "__recip_version1.0_#".encode("utf-16-le"),
+    b"\xfe\xff\xff\xff",
+)  # fmt: skip
+_WRAPPED = (
+    b"> ", b"=\n", b"=3D", b"\r\n", b"BEGIN:VCALENDAR\n", b"\n ", b"https://a.example/", b"QUtJQUlPU0ZPRE5ON0VYQU1QTEU=", b"begin 644 a\n", b"\xe2\x80\x8b",
+    b"\xef\xbc\xa1", b"A" * 60 + b"\n", b"a1 B2 c3 D4", b"H4sIAAAAAAAA", b"UEsDBAoAAAAA", b"-----BEGIN PGP MESSAGE-----", b"\xff\xfe",
+)  # fmt: skip
 _SECRETS = (
     b"AKIA",
     b"password: ",
@@ -347,12 +427,18 @@ _TARGETS = (
     _target("mbox", check_mbox, _MAIL, support.FORMATS / "mbox"),
     _target("mmdf", check_mmdf, (*_MAIL, b"\x01\x01\x01\x01\n"), support.FORMATS / "mmdf"),
     _target("eml", check_eml, _MAIL, support.FORMATS / "eml"),
+    _target("msg", check_msg, _OUTLOOK, support.FORMATS / "msg"),
     _target("postmark", check_postmark, _JSON, support.FORMATS / "postmark"),
+    _target("json", check_json, _JSON, support.FORMATS / "postmark"),
     _target("headers", check_headers, _MAIL, support.FORMATS / "mbox"),
     _target("addresses", check_addresses, _MAIL),
     _target("dates", check_dates, _TIMES),
     _target("mime", check_mime, (*_MAIL, *_MIME)),
     _target("html", check_html, _MIME),
+    _target("rtf", check_rtf, _RICH),
+    _target("tnef", check_tnef, _OUTLOOK),
+    _target("mapi", check_mapi, _OUTLOOK),
+    _target("views", check_views, _WRAPPED),
     _target("archive", check_archive, _PACKED),
     _target("leaks", check_leaks, _SECRETS),
     _target("evidence", check_evidence, _PACKED),

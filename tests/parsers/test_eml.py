@@ -60,9 +60,19 @@ def test_a_file_is_one_mail_and_all_of_it(path: Path) -> None:
     data = path.read_bytes()
     found = records(data)
     assert sum(isinstance(one, Fragment) for one in found) == 1
-    assert {(one.observation if isinstance(one, Fragment) else one).span[2:] for one in found} == {(0, len(data))}
+    assert_whole(data, found)
     for block in (1, 7, 100):
         assert records(data, block=block) == found
+
+
+def assert_whole(data: bytes, found: list[Record]) -> None:
+    """Every record is of the whole file, but for the places of doubtful separators."""
+    for one in found:
+        span = one.observation.span if isinstance(one, Fragment) else one.span
+        if isinstance(one, Defect) and "ambiguous separator" in one.reason:
+            assert 0 < span.start < span.end <= len(data)
+        else:
+            assert span[2:] == (0, len(data))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +108,31 @@ def test_utf_16(codec: str) -> None:
     assert PARSER.body is not None
     assert PARSER.body(data, "mail").parts[0].data == MAIL.replace(b"Offer", "Größe".encode())
     assert mail(data[:-1]).header_known
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_byte_order_mark(codec: str) -> None:
+    text = MAIL.replace(b"Offer", "Größe".encode())
+    data = text.decode().encode(codec)
+    assert PARSER.sniff(data, "x")
+    found = mail(data)
+    assert (blind(found), found.subject, found.size, found.header_known) == ([X], "Größe", len(data), True)
+    assert reasons(data) == []
+    assert PARSER.body is not None
+    assert PARSER.body(data, "mail").parts[0].data == text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MAIL[:20].decode().encode("utf-16-le")[:30],  # too little to be sure
+        b"F\0" * 3 + MAIL,
+        b"\0" * 40,
+        "Fröm: ἀ@a.example".encode("utf-16-le"),
+    ],
+)
+def test_a_few_nuls_make_no_utf_16(data: bytes) -> None:
+    assert not PARSER.sniff(data, "x")
 
 
 @pytest.mark.parametrize(
@@ -188,6 +223,7 @@ def test_attachments_that_lie_elsewhere_are_told() -> None:
     stripped = apple(HEAD + b'Content-Type: multipart/mixed; boundary="b"\n\n--b\nX-Apple-Content-Length: 48213\n\n--b--\n')
     assert reasons(stripped) == [ELSEWHERE]
     assert reasons(apple(MAIL), "7.partial.emlx") == reasons(apple(MAIL), "7.PARTIAL.EMLX") == [ELSEWHERE]
+    assert reasons(apple(MAIL), "7.partial.emlx.gz") == [ELSEWHERE]
     assert reasons(apple(MAIL), "7.emlx") == reasons(apple(MAIL), "partial.emlx") == []
     assert reasons(HEAD + b"\nX-Apple-Content-Length: 1\n") == []  # no .emlx
     assert reasons(apple(HEAD + b"\nnot at the start of a line X-Apple-Content-Length: 1\n")) == []
@@ -214,6 +250,12 @@ AT = Reading("archive", datetime(2025, 9, 17, 14, 3, 12, tzinfo=UTC))
         ("1758117792.M1P2.host,S=4711,W=4800:2,S", True, {"maildir_flags": "S"}),
         ("1758117792.M1P2.host!2,T", True, {"maildir_flags": "T", "trashed": "true"}),
         ("1758117792.M1P2.host;2,T", True, {"maildir_flags": "T", "trashed": "true"}),
+        ("1758117792.M1P2.host_2,T", True, {"maildir_flags": "T", "trashed": "true"}),
+        ("1758117792.M1P2.host-2,S", True, {"maildir_flags": "S"}),
+        ("1758117792.M1P2.host%3A2,S", True, {"maildir_flags": "S"}),
+        ("1758117792.M1P2.host\uf0222,S", True, {"maildir_flags": "S"}),  # as file servers write ":" for Windows
+        ("1758117792.M1P2.host\uf03a2,S", True, {"maildir_flags": "S"}),  # as Cygwin does
+        ("1758117792.4711_2.host,S=99", True, {}),  # no flags: "_2" is of the unique name
         ("1758117792.M1P2.host", True, {}),  # in new/
         ("1758117792.4711_3.mail.corp.example", True, {}),
         ("1758117792.host:2,S", True, {"maildir_flags": "S"}),
@@ -237,6 +279,82 @@ def test_the_name_of_a_maildir_member(name: str, clocked: bool, facts: dict[str,
     found = mail(MAIL, name)
     assert found.readings[1:] == readings
     assert dict(found.facts) == facts
+
+
+# --- an archive that lost its first line -----------------------------------------------------------------------------------
+
+SEPARATOR = b"From ann@corp.example Thu Sep 18 10:00:00 2025\n"
+DOUBT = "ambiguous separator: a mail of its own may begin here, but the file was read as one mail"
+
+
+@pytest.mark.parametrize(
+    ("inside", "told"),
+    [
+        (SEPARATOR + HEAD, True),
+        (b"From - \n" + HEAD, True),
+        (b"From x\nSubject: neither a date nor a blank line is asked for\n\n", True),
+        (SEPARATOR + b">From y\n>From z\nReceived: x\n\n", True),
+        (SEPARATOR + b"RECEIVED : x\n\tfolded\n\n", True),
+        (SEPARATOR + b"DKIM-Signature: " + b"x" * 5000 + b"\n\n", True),
+        (SEPARATOR + b"Subject: the end", True),
+        (SEPARATOR + b"Subject: the end\n", True),
+        (b">" + SEPARATOR + HEAD, False),
+        (b"> " + SEPARATOR + HEAD, False),
+        (b" " + SEPARATOR + HEAD, False),
+        (SEPARATOR + b"\n" + HEAD, False),
+        (SEPARATOR + b"Subject: a\nprose follows\n\n", False),
+        (b"From the links\nhttps: they said\n\n", False),
+        (b"From now on we ship on Fridays.\nBest regards\n", False),
+        (b"From " + b"a1" * 20 + b" Mon Sep 17 00:00:00 2001\nFrom: m@else.example\nSubject: [PATCH] x\n\n", False),
+        (b"From " + b"x" * 1200 + b"\n" + HEAD, False),
+        (b"From x\n", False),
+        (SEPARATOR[:-1], False),
+    ],
+)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_line_that_would_part_mails_is_told(inside: bytes, told: bool, end: bytes) -> None:
+    before = (MAIL + b"\n").replace(b"\n", end)
+    data = before + inside.replace(b"\n", end)
+    found = [(one.span.start, one.span.end, one.reason) for one in records(data) if isinstance(one, Defect)]
+    first = data.find(end, len(before)) + len(end)
+    assert found == ([(len(before), first, DOUBT)] if told else [])
+    assert (blind(mail(data)), mail(data).span[2:]) == ([X], (0, len(data)))
+    for block in (1, 2, 7, 64):
+        assert records(data, block=block) == records(data)
+
+
+def test_mails_that_have_no_body_are_told_too() -> None:
+    assert reasons(HEAD + SEPARATOR + HEAD + b"\n") == [DOUBT]
+
+
+def test_what_stands_above_the_mail_is_no_doubt() -> None:
+    assert reasons(b"\n>" + SEPARATOR + SEPARATOR + MAIL) == []
+    assert reasons(apple(SEPARATOR + MAIL)) == []
+
+
+def test_many_separators_are_told_up_to_a_bound() -> None:
+    many = MAIL + b"\n" + (SEPARATOR + HEAD + b"\n") * 5000
+    found = [one for one in records(many) if isinstance(one, Defect)]
+    assert [one.reason for one in found[:100]] == [DOUBT] * 100
+    assert [(one.reason, one.span.end) for one in found[100:]] == [
+        ("more than 100 ambiguous separators: those from here on are not listed", len(many))
+    ]
+    assert many[found[100].span.start :].startswith(SEPARATOR)
+    assert records(many, block=8191) == records(many, block=8193) == records(many)
+
+
+def test_a_separator_far_down_is_told_wherever_blocks_end() -> None:
+    for pad in range(8150, 8250, 3):
+        data = MAIL + b"x" * pad + b"\n" + SEPARATOR + HEAD + b"\nx" + b"y" * 9000
+        assert reasons(data) == [DOUBT]
+        for block in (pad, 4096, 8192, 1 << 14):
+            assert records(data, block=block) == records(data)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst", ".GZ"])
+def test_a_mail_that_was_compressed_on_its_own_keeps_its_name(suffix: str) -> None:
+    assert mail(MAIL, f"1758117792.M1P2.host:2,ST{suffix}") == mail(MAIL, "1758117792.M1P2.host:2,ST")
+    assert mail(MAIL, f"1758117792.eml{suffix}").facts == mail(MAIL, f"1758117792.M1P2.host:2,ST.txt{suffix}").facts == ()
 
 
 def test_a_name_decides_nothing_about_the_format() -> None:
@@ -343,7 +461,7 @@ PIECES = [
 
 @pytest.mark.property
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=20).map(b"".join), st.integers(1, 40), st.sampled_from(["x", "1758117792.M1P2.host:2,ST", "7.partial.emlx"]))  # fmt: skip
+@given(st.lists(st.sampled_from(PIECES), max_size=20).map(b"".join), st.integers(1, 40), st.sampled_from(["x", "1758117792.M1P2.host:2,ST", "7.partial.emlx.gz"]))  # fmt: skip
 @example(b"0\n" + MAIL + b"<plist></plist>", 1, "x")
 @example(b"\xff\xfe" + MAIL, 3, "x")
 def test_any_pieces_are_told_whole(data: bytes, block: int, name: str) -> None:
@@ -352,8 +470,8 @@ def test_any_pieces_are_told_whole(data: bytes, block: int, name: str) -> None:
     assert records(data, name=name, block=block) == found
     assert bool(found) is bool(data)
     assert PARSER.body is not None
+    assert_whole(data, found)
     for one in found:
-        assert (one.observation if isinstance(one, Fragment) else one).span[2:] == (0, len(data))
         if isinstance(one, Fragment):
             assert PARSER.body(data, one.observation.kind).parts
             assert one.observation.size >= 0

@@ -440,3 +440,56 @@ def test_sniffing(head: bytes, expected: bool) -> None:
 
 def test_this_parser_makes_no_statements() -> None:
     assert not any(isinstance(one, Statement) for path in SAMPLES for one in records(path.read_bytes()))
+
+
+def test_crlf_is_one_line_end_when_a_separator_is_judged() -> None:
+    data = (FROM + HEAD + b"\nbody\nFrom x\nSubject: a\nprose follows\n\n").replace(b"\n", b"\r\n")
+    assert len(mails(data)) == 1
+
+
+HEADLESS = HEAD + b"\none\n\n" + FROM + HEAD + b"Bcc: archive@collector.example\n\ntwo\n"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_an_archive_that_lost_its_first_line_is_one(end: bytes) -> None:
+    data = HEADLESS.replace(b"\n", end)
+    assert PARSER.sniff(data, "x")
+    assert [people(one, Role.BCC) for one in mails(data)] == [[], [X]]
+    assert [one.reason for one in support.defects(PARSER, data)] == [
+        "the first separator line is missing: the first mail was read all the same"
+    ]
+    whole = records(data)
+    assert_tiled(data, [one for one in whole if isinstance(one, Fragment)])
+    for cut, block in ((1, 1), (60, 7), (100, 1000)):
+        assert records(data, cut=cut, block=block) == whole
+    assert PARSER.body is not None
+    assert PARSER.body(data[: mails(data)[0].span.end], "mail").parts[0].data == data[: mails(data)[0].span.end]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + b"\none\n" + FROM + HEAD,  # no empty line before: one mail may quote it
+        HEAD + b"\none\n\nFrom x\n" + HEAD,  # nothing that a program wrote
+        HEAD + b"\none\n\n>" + FROM + HEAD,
+        HEAD + b"\none\n\n" + FROM + b"\n" + HEAD,
+        HEAD + b"\none\n\n" + PATCH + HEAD,
+        HEAD + b'Content-Type: multipart/mixed; boundary="b"\n\n--b\n\n' + FROM + HEAD + b"\n--b--\n",  # an attachment
+        HEAD + b"\none\n",
+        b"prose\n\n" + FROM + HEAD,
+        b"\x01\x01\x01\x01\n" + HEADLESS,
+    ],
+)
+def test_what_is_no_archive_without_its_first_line(data: bytes) -> None:
+    assert not PARSER.sniff(data, "x")
+
+
+def test_doubtful_lines_are_told_up_to_a_bound_for_each_mail() -> None:
+    data = (FROM + HEAD + b"\n" + b"From x\n" * 3000) * 2
+    found = records(data)
+    assert [one.span for one in mails(data)] == [place(one) for one in found if isinstance(one, Fragment)]
+    told = [one for one in found if isinstance(one, Defect)]
+    assert len(told) == 202
+    assert [one.span.end for one in told if one.reason.startswith("more than 100")] == [len(data) // 2, len(data)]
+    for cut, block in ((777, 4096), (5000, 99), (len(data) // 2, 1 << 20)):
+        assert records(data, cut=cut, block=block) == found

@@ -55,6 +55,50 @@ def test_any_cut_and_any_block_size_read_the_same(path: Path) -> None:
         assert records(data, block=block) == whole, block
 
 
+def in_cr(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r")
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_lines_that_end_in_cr_alone_tell_the_same(path: Path) -> None:
+    plain = path.read_bytes().replace(b"\r\n", b"\n")
+    data = in_cr(plain)
+    assert PARSER.sniff(data, "x")
+    assert [told(one) for one in mails(data)] == [told(one) for one in mails(plain)]
+    whole = records(data)
+    assert [(place(one).start, place(one).end) for one in whole] == [(place(one).start, place(one).end) for one in records(plain)]
+    for cut, block in ((1, 1), (5, 3), (48, 7), (333, 1000)):
+        assert records(data, cut=cut, block=block) == whole, (cut, block)
+    assert PARSER.body is not None
+    for one, other in zip(mails(data), mails(plain), strict=True):
+        (part,) = PARSER.body(data[one.span.start : one.span.end], "mail").parts
+        (same,) = PARSER.body(plain[other.span.start : other.span.end], "mail").parts
+        assert part.data == in_cr(same.data)
+
+
+def told(mail: Observation) -> tuple[object, ...]:
+    """What a mail says, without where it lies."""
+    return (mail.message_id, mail.ids, mail.sender, mail.subject, mail.readings, mail.recipients, mail.facts, mail.size)
+
+
+@pytest.mark.parametrize("lead", [b"", b"\xef\xbb\xbf", b"\r\r", b"\xef\xbb\xbf\r \r"])
+def test_what_stands_above_an_archive_in_cr_hides_nobody(lead: bytes) -> None:
+    data = lead + in_cr(LINE + BLIND + HEAD + b"\none\n" + LINE + LINE + HEAD + b"\ntwo\n" + LINE)
+    assert [blind(one) for one in mails(data)] == [[X], []]
+    assert_tiled(data, records(data))
+
+
+def test_cr_parts_nothing_where_the_first_line_ends_in_lf() -> None:
+    pasted = b"pasted\r\x01\x01\x01\x01\r\x01\x01\x01\x01\r" + in_cr(HEAD) + b"\n"
+    assert len(mails(LINE + HEAD + b"\n" + pasted + LINE)) == 1
+
+
+def test_how_lines_end_does_not_hang_on_where_the_first_kilobytes_end() -> None:
+    for pad in range(4085, 4100):
+        data = b"\r" * pad + in_cr(LINE + HEAD + b"\none\n" + LINE * 2 + HEAD + b"\ntwo\n" + LINE)
+        assert records(data, block=1) == records(data, block=4096) == records(data)
+
+
 def test_the_first_header_is_not_eaten() -> None:
     (mail,) = mails(LINE + BLIND + HEAD + b"\nx\n" + LINE)
     assert blind(mail) == [X]
@@ -128,6 +172,21 @@ def test_what_is_told_of_odd_files(data: bytes, expected: list[str]) -> None:
 )
 def test_a_header_is_known_only_as_far_as_it_was_read(rest: bytes, known: bool) -> None:
     assert mails(LINE + HEAD + rest)[0].header_known is known
+
+
+@pytest.mark.parametrize("odd", [LINE, LINE + b"prose\n"])
+def test_odd_lines_are_told_up_to_a_bound(odd: bytes) -> None:
+    data = LINE + HEAD + b"\none\n" + odd * 5000 + LINE + LINE + HEAD + BLIND + b"\ntwo\n" + LINE
+    found = records(data)
+    assert [blind(one) for one in mails(data)] == [[], [X]]
+    told = [one for one in found if isinstance(one, Defect)]
+    assert len(told) == 101
+    assert told[-1].reason == "more than 100 odd separator lines: those from here on are not listed"
+    assert told[-1].span.end == mails(data)[0].span.end
+    assert told[-1].span.start == told[-2].span.start + len(odd)
+    assert_tiled(data, found)
+    for cut, block in ((777, 4096), (5000, 99)):
+        assert records(data, cut=cut, block=block) == found
 
 
 def test_a_header_block_without_end_is_bounded_and_told() -> None:

@@ -8,7 +8,8 @@ from operator import attrgetter
 
 from forensics.dates import FileClock
 from forensics.model import Fragment, Observation, Role
-from forensics.syslog import joined, replaced
+from forensics.records import replaced
+from forensics.syslog import joined
 
 __all__ = ["assemble"]
 

@@ -10,7 +10,8 @@ from forensics.addresses import canonical
 from forensics.model import Defect, Direction, Fragment, Observation, Reading, Recipient, Route, Span
 from forensics.parsers.postfix.queue_ids import is_queue_id, time_in
 from forensics.plugins import Record
-from forensics.syslog import constructor, strongest
+from forensics.records import constructor
+from forensics.syslog import strongest
 
 __all__ = ["Act", "Book", "Head", "Message", "Queue"]
 

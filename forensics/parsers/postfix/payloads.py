@@ -9,7 +9,8 @@ from functools import lru_cache
 from forensics.addresses import canonical, canonical_message_id
 from forensics.model import Outcome, Recipient, Role
 from forensics.parsers.postfix.messages import Act, Book, Fact, Head, Message
-from forensics.syslog import AFTER_DATA, address_end, better_sender, constructor, decoded
+from forensics.records import constructor
+from forensics.syslog import AFTER_DATA, address_end, better_sender, decoded
 
 __all__ = ["DAEMONS", "HAND_ON", "unread"]
 
@@ -111,15 +112,16 @@ def _message_id(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
         unread(book, text)
         return
     message = book.message(head.queue, queue_id)
-    if message is None or message.message_id:
+    if message is None:
         return
     name = text[11:]
     if _PLAIN_ID.fullmatch(name) and name[-10:-1].lower() != b"mtasv.net":
-        message.message_id = name[1:-1].decode()
+        message.message_id = message.message_id or name[1:-1].decode()
     elif len(name) > _TEXT_LIMIT or (name[:1] == b"<" and b">" not in name):
+        # told of a message whose id is known, too: a cut between the two lines must not change what is told
         book.defect("a Message-ID does not end; the line may be cut")
     else:
-        message.message_id = canonical_message_id(decoded(name))
+        message.message_id = message.message_id or canonical_message_id(decoded(name))
 
 
 def _sender(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
@@ -181,7 +183,7 @@ def _delivery(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
         _other_delivery(book, head, queue_id, message, text)
         return
     said = decoded(reply[:_TEXT_LIMIT].removesuffix(b")"))
-    one = _record(address, _ENVELOPE, outcome, "", "", said, None, book.stamp, book.start, book.end)
+    one = _record(address, _ENVELOPE, outcome, "", "", said, None, book.stamp, book.start, book.end, "")
     book.enter(head.queue, queue_id, message, one)
 
 
@@ -257,7 +259,7 @@ def _recipient(book: Book, role: Role, outcome: Outcome, text: bytes, original: 
     before = _address_in(original)[0] if original else ""
     if before == address:
         before = ""
-    return _record(address, role, outcome, written, before, decoded(reply), None, book.stamp, book.start, book.end)
+    return _record(address, role, outcome, written, before, decoded(reply), None, book.stamp, book.start, book.end, "")
 
 
 def _address_in(text: bytes) -> tuple[str, str]:
