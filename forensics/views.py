@@ -50,10 +50,18 @@ _RUN_CLASS, _SPACED_CLASS = b"a" * 24, re.compile(b" a a a")  # a pattern that b
 _UNPARTED = r"""[!#-+\--:=?-z~]"""  # printable, without what parts the cells of a row: `,` `;` `|` quotes, brackets of markup
 _IS_UNPARTED = re.compile(_UNPARTED + "+")
 _SIGNS = r"""[.,;:!?'"()<>*#-]*+"""
-_NEXT_LINE = re.compile(
-    rf"\n(?=[^\S\n]*+{_SIGNS}[A-Z]?+[a-z]*+{_SIGNS}[!-~])(?:(?<=[^\n]{{{_LONG_LINE}}}\n)|(?<=[ =]\n)|(?<=[ =]\r\n))"
-    rf"(?=[^\S\n]*+(?!--)(?=[!-~]{{{_SHORTEST}}})[!-~]*?(?:{_PIECE.pattern}))"
-)
+_CLOSED = r"""(?:(?<=[.,;:!?)>\]}'"]\n)|(?<=[.,;:!?)>\]}'"]\r\n))"""  # `_CLOSING` before the line end
+
+
+def _next_line(above: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\n{above}(?=[^\S\n]*+{_SIGNS}[A-Z]?+[a-z]*+{_SIGNS}[!-~])"
+        rf"(?:(?<=[^\n]{{{_LONG_LINE}}}\n)|(?<=[ =]\n)|(?<=[ =]\r\n))"
+        rf"(?=[^\S\n]*+(?!--)(?=[!-~]{{{_SHORTEST}}})[!-~]*?(?:{_PIECE.pattern}))"
+    )
+
+
+_NEXT_LINE, _BEHIND_CLOSED = _next_line(f"(?!{_CLOSED})"), _next_line(_CLOSED)
 _SOLID_LINE = re.compile(rf"\n[^\S\n]*+{_UNPARTED}{{{_SOLID},}}+[^\S\n]*+(?=\n)")
 
 
@@ -100,7 +108,7 @@ def joined(text: str, *, everywhere: bool = False) -> str:
     Calendar and card files are unfolded (RFC 5545 section 3.1). Elsewhere two lines are joined only if both pieces look
     like pieces of a key or URL, and the first line is full, flowed (RFC 3676) or continued; `everywhere`: any line.
     """
-    if ">" in text:
+    if ">" in text and (text.startswith((">", " >", "\t>")) or "\n>" in text or "\n >" in text or "\n\t>" in text):
         text = _QUOTE.sub("\n", "\n" + text)[1:]
     if "\n" not in text:
         return text
@@ -120,6 +128,9 @@ def _line_ends(text: str, *, everywhere: bool) -> Iterable[int]:
     if everywhere:
         return (found.start() for found in re.finditer("\n", text))
     ends = {found.start() for found in _NEXT_LINE.finditer(text)}
+    if "://" in text:  # only a link may run on behind a closing sign
+        closed = (found.start() for found in _BEHIND_CLOSED.finditer(text))
+        ends.update(end for end in closed if text.rfind("://", text.rfind("\n", 0, end) + 1, end) >= 0)
     ends.update(found.end() - 1 for found in _SOLID_LINE.finditer("\n" + text))
     return sorted(ends)
 

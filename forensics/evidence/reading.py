@@ -123,8 +123,9 @@ def read_ranges(member: Member, ranges: Iterable[tuple[int, int]], *, limit: int
         if start > base:
             del held[: start - base]
             base = start
-        found = bytes(memoryview(held)[: stop - base])
-        if number == len(wanted) or wanted[number][0] >= base + len(found):  # a big one is not held twice while it is looked at
-            del held[: len(found)]
-            base += len(found)
-        yield (start, end), found
+        given = [bytes(memoryview(held)[: stop - base])]
+        size = len(given[0])
+        if number == len(wanted) or wanted[number][0] >= base + size:  # a big one is not held here while it is looked at
+            del held[:size]
+            base += size
+        yield (start, end), given.pop()

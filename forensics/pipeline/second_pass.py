@@ -20,7 +20,7 @@ from forensics.plugins import Reader, discover
 
 __all__ = ["Content", "ContentBatch", "Wanted", "lost", "read_batch", "readers", "wanted"]
 
-BODY_BYTES = 256 << 20  # of one message; what is longer is read up to here and called partial
+BODY_BYTES = 64 << 20  # of one message; what is longer is read up to here and called partial
 BATCH_MESSAGES = 50
 BATCH_BY_ID = 5_000  # of a parser that finds messages by id: each batch walks through the whole archive
 COPIES = 5  # stored copies of one message that are read; more of the same say nothing new
@@ -131,19 +131,20 @@ def lost(one: Wanted, reason: str) -> Content:
 def _contents(member: Member, here: Sequence[Wanted], batch: ContentBatch) -> Iterator[Content]:
     """The records of one member: from their bytes, or as their parser finds them by id."""
     plain = [one for one in here if parsers()[one.source].bodies is None]
-    ranges = [(one.span.start, one.span.end) for one in plain]
-    for one, (_, raw) in zip(plain, read_ranges(member, ranges, limit=BODY_BYTES), strict=True):
-        yield _read(one, raw, batch)
+    found = read_ranges(member, [(one.span.start, one.span.end) for one in plain], limit=BODY_BYTES)
+    for one in plain:
+        given = [next(found)[1]]  # taken out of it where it is read: a big one is held once
+        yield _read(one, given, batch)
     for name in dict.fromkeys(one.source for one in here):
         if parsers()[name].bodies is not None:
             yield from _by_id(name, member, [one for one in here if one.source == name], batch)
 
 
-def _body_in(raw: bytes, one: Wanted) -> Body:
+def _body_in(given: list[bytes], one: Wanted) -> Body:
     read_body = parsers()[one.source].body
     if read_body is None:
         return Body(unread=(Unread("message", f"the parser {one.source} finds no content"),))
-    return read_body(raw, one.kind)
+    return read_body(given.pop(), one.kind)
 
 
 def _by_id(name: str, member: Member, here: Sequence[Wanted], batch: ContentBatch) -> Iterator[Content]:
@@ -161,7 +162,7 @@ def _by_id(name: str, member: Member, here: Sequence[Wanted], batch: ContentBatc
     yield from (lost(one, reason) for one in left.values())
 
 
-def _read(one: Wanted, content: Body | bytes, batch: ContentBatch) -> Content:
+def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Content:
     try:
         body = content if isinstance(content, Body) else _body_in(content, one)
         found = list(texts(body, readers(), batch.limits))
