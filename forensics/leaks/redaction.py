@@ -23,6 +23,8 @@ _INVISIBLE = regex.compile(
 )
 _BREAKS: re.Pattern[str] = re.compile(r"[\t\n\r\u2028\u2029]+")
 _SURROGATES = regex.compile(r"[\ud800-\udfff]")
+# what a mail server says of most messages: there is nothing in it but the id that it gave
+_TAKEN = re.compile(r"\(?2\d\d[ -](?:2\.\d\.\d )?[Oo][Kk][:.,]?(?: queued as [0-9A-Za-z]{6,16})?\)?")
 _UNSEARCHED = "[redacted: could not be searched]"
 
 
@@ -71,6 +73,8 @@ def redact(text: str, rules: Ruleset) -> str:
 
     Control characters vanish, too. A text that cannot be searched in time is replaced as a whole.
     """
+    if _TAKEN.fullmatch(text):
+        return text
     spaced = not text.isprintable()
     if spaced:
         text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
