@@ -23,7 +23,7 @@ class Contestant:
 
     `target`: megabytes (10^6) a CPU second that are aimed at, 0 for none. `beside`: peers that it is compared with, each with the
     ratio aimed at, 0 for none. `sample`: megabytes from the beginning of the file that are enough of it, 0 for the whole.
-    `wanted`: what makes a message a hit.
+    `wanted`: what makes a message a hit. `package`: the Debian package of a peer that is a program of its own.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Contestant:
     beside: Mapping[str, float] = field(default_factory=dict)
     sample: float = 0
     wanted: str = INDICATOR
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,13 @@ def _mail(tables: float) -> tuple[Contestant, ...]:
     )
 
 
+_POSTFIX = (
+    *_beside("lines"),
+    Contestant("audit", target=70, beside={"pflogsumm": 4}),  # start and reports included
+    Contestant("pflogsumm", package="pflogsumm"),
+)
 CASES = (
-    Case("postfix-log", "postfix_log", "postfix", 100, _beside("lines")),
+    Case("postfix-log", "postfix_log", "postfix", 100, _POSTFIX),
     Case("list-mbox", "list_mbox", "mbox", 300, _mail(80)),
     Case("attachment-mbox", "attachment_mbox", "mbox", 300, _mail(120)),
     # PDFs are read in a child program and cost a hundred times what anything else does: a case of their own

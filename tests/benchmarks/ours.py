@@ -126,19 +126,18 @@ def _content(case: Case, path: Path, _scratch: Path, wanted: str) -> Work:
 
 
 def _audit(_case: Case, path: Path, scratch: Path, _wanted: str) -> Work:
-    """The whole audit of a folder, in one process: evidence to reports."""
+    """The whole audit of a file or a folder with its policy, in one process: evidence to reports."""
     import forensics
     from forensics.pipeline.executor import Serial
 
+    policy = path / "policy.toml" if path.is_dir() else None
+
     def work() -> Callable[[], Found]:
-        case = forensics.audit(
-            path, out=scratch / "case", incident="postmark-mcp", policy=path / "policy.toml", executor=Serial()
-        )
+        case = forensics.audit(path, out=scratch / "case", incident="postmark-mcp", policy=policy, executor=Serial())
 
         def count() -> Found:
-            exposed = case.read("exposed_messages")
-            confirmed = int((exposed["verdict"] == "confirmed").sum())
-            return len(exposed), confirmed, len(case.read("defects"))
+            confirmed = int((case.read("exposed_messages")["verdict"] == "confirmed").sum())
+            return case.summary["counts"]["messages"], confirmed, len(case.read("defects"))
 
         return count
 

@@ -157,11 +157,11 @@ def disagreements(results: Sequence[Result], written: Mapping[str, Written]) -> 
     told = []
     for one in results:
         who = f"{one.case}: {one.contestant}"
-        if one.messages <= 0 or one.hits == 0:
+        if one.messages == 0 or one.hits == 0:
             told.append(f"{who} found {one.messages} messages, {one.hits} hits: it reads nothing")
         elif (holds := written.get(one.contestant)) is None:
             continue
-        elif one.messages != holds.messages:
+        elif one.messages not in {holds.messages, -1}:
             told.append(f"{who} found {one.messages} messages; {holds.messages} were written")
         elif one.hits not in {holds.hits, -1}:
             told.append(f"{who} found {one.hits} hits; {holds.hits} were written")

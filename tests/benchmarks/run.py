@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from benchmarks.cases import CASES, ROOT, SAMPLE, SEED, TWO_WORKERS, TWO_WORKERS
 from benchmarks.corpus import Written
 from benchmarks.large import child_of_large, large
 from benchmarks.measuring import ChildError, Measured, child, measure
+from benchmarks.programs import at_hand
 from benchmarks.results import Result, Scaling, compared, disagreements
 
 SCHEMA_VERSION = 2
@@ -49,16 +50,18 @@ class Size:
 
 @dataclass(slots=True)
 class Figures:
-    """What a whole run found out; `told` is what does not fit."""
+    """What a whole run found out; `told` is what does not fit, `missing` who could not take part."""
 
     results: list[Result] = field(default_factory=list)
     scaling: Scaling | None = None
     told: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
         return {
             "disagreements": self.told,
+            "missing": self.missing,
             "results": [one.plain() for one in self.results],
             "scaling": self.scaling and self.scaling.plain(),
         }
@@ -92,18 +95,31 @@ def rounds(case: Case, paths: Mapping[str, Path], size: Size, temporary: Path, n
     return compared(case, runs)
 
 
+def _without_missing(case: Case) -> tuple[Case, list[str]]:
+    """The case without the programs that are not there, and which those are."""
+    gone = {one.name for one in case.contestants if one.package and not at_hand(one.name, one.package)}
+    kept = [
+        replace(one, beside={peer: target for peer, target in one.beside.items() if peer not in gone})
+        for one in case.contestants
+        if one.name not in gone
+    ]
+    told = [f"{case.name}: {name} is not installed, so that nothing was compared with it" for name in sorted(gone)]
+    return (replace(case, contestants=tuple(kept)) if gone else case), told
+
+
 def bench(names: Sequence[str], size: Size, note: Callable[[str], object]) -> Iterator[Figures]:
     """Figures of each case, all if none is named; its evidence is made before and removed after it."""
-    for case in CASES:
-        if names and case.name not in names:
+    for whole in CASES:
+        if names and whole.name not in names:
             continue
+        case, missing = _without_missing(whole)
         with tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
             megabytes = case.megabytes if size.megabytes is None else size.megabytes
             if case.corpus:
                 note(f"{case.name}: writing {megabytes:g} MB")
             paths, holds = written(case, megabytes, Path(folder))
             results = rounds(case, paths, size, Path(folder), note)
-        yield Figures(results, None, disagreements(results, holds))
+        yield Figures(results, None, disagreements(results, holds), missing)
     if not names or TWO_WORKERS in names:
         with tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
             megabytes = TWO_WORKERS_MEGABYTES if size.megabytes is None else size.megabytes
@@ -153,7 +169,11 @@ def show(figures: Figures, line: Mapping[str, Any]) -> None:
     told += [figures.scaling.told()] if figures.scaling else []
     told.append(f"Machine: {', '.join(f'{name} {value}' for name, value in line.items())}")
     told.append("Who reads fewer MB than others of its case reads the beginning of the same file; ratios are of time a byte.")
-    for sentence in [*told, *(figures.told or ["All contestants of a case found the messages that were written, and the hits."])]:
+    for sentence in [
+        *told,
+        *figures.missing,
+        *(figures.told or ["All contestants of a case found the messages that were written, and the hits."]),
+    ]:
         wide.print(sentence, markup=False, highlight=False)
 
 
@@ -220,6 +240,7 @@ def main(arguments: Sequence[str]) -> int:
             for found in bench(chosen.only or (), size, _note):
                 all_of_it.results += found.results
                 all_of_it.told += found.told
+                all_of_it.missing += found.missing
                 all_of_it.scaling = found.scaling or all_of_it.scaling
     except ChildError as error:
         all_of_it.told.append(str(error))
