@@ -37,6 +37,7 @@ _EXACT_ISO = re.compile(
 )
 _EXACT_STAMP = re.compile(r"(?:[0-9]{4}|-)-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?")
 _DAYS_KEPT = 4096
+_STAMPS_KEPT = 1024
 _AGES = 10**9  # seconds: more than any offset
 _Day = tuple[str, timedelta, int]  # date with year, offset from UTC, slack in seconds
 _STAMP = re.compile(r"(?:(\d{4})|-)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
@@ -300,12 +301,23 @@ class FileClock:
     basis: str = "the log writes no year, and nothing in the evidence tells it"
     # what holds for every stamp of a day, by its text; None where it changes within the day. Remembered, not part of the value
     _days: dict[str, _Day | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _resolved: dict[tuple[str, str], Reading | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def resolve(self, stamp: str, clock: str = "syslog") -> Reading | None:
         """A stamp as UTC. Stamps: ISO 8601 with offset, without (`2025-09-17T16:03:12`), or without year too (`--09-17T...`).
 
-        None where the year is unknown; slack of 14 hours where the zone is.
+        None where the year is unknown; slack of 14 hours where the zone is. What was asked last is remembered: the records of a
+        message, and of those beside it, share their second.
         """
+        asked = (stamp, clock)
+        if asked in self._resolved:
+            return self._resolved[asked]
+        if len(self._resolved) >= _STAMPS_KEPT:
+            self._resolved.clear()
+        found = self._resolved[asked] = self._resolve(stamp, clock)
+        return found
+
+    def _resolve(self, stamp: str, clock: str) -> Reading | None:
         if _EXACT_STAMP.fullmatch(stamp):
             day, _, time = stamp.partition("T")
             known = self._days[day] if day in self._days else self._learn(day)
