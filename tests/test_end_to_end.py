@@ -227,7 +227,7 @@ def test_reading_all_mail_keeps_apart_what_no_finding_asks_for(case: forensics.C
     read, leaks = everything.read("unflagged_content"), everything.read("unflagged_leaks")
     flagged = set(everything.read("message_verdicts")["message_key"])
     links = everything.read("links")
-    stored = set(links.loc[links["source"].isin(["mbox", "mmdf", "eml", "msg"]), "message_key"]) - flagged
+    stored = set(links.loc[links["source"].isin(["mbox", "mmdf", "eml", "msg", "tnef"]), "message_key"]) - flagged
     assert stored <= set(read["message_key"])
     assert not flagged & set(read["message_key"])
     assert set(leaks["message_key"]) <= set(read["message_key"])

@@ -26,7 +26,7 @@ from forensics.evidence import Item, Member, MemberSource, members
 from forensics.jsonstream import frames, load
 from forensics.leaks import Ruleset, load_rules, redact, scan
 from forensics.model import Body, Defect, Fragment, Limits, Part, Span, Statement, Text, Unread
-from forensics.parsers import eml, mbox, mmdf, msg, postfix, postmark
+from forensics.parsers import eml, mbox, mmdf, msg, postfix, postmark, tnef
 from forensics.plugins import Parser, Reader, Record, discover
 from forensics.reporters.terminal import plain
 from forensics.views import joined
@@ -230,9 +230,9 @@ def _readers() -> tuple[Reader, ...]:
     return tuple(reader for reader in found if reader.name != "pdf")
 
 
-def _content(data: bytes, media_type: str) -> None:
+def _content(data: bytes, media_type: str, path: str = "message") -> None:
     """No reader fails (`texts` would make an unread part of it), and a message that has content yields texts or says why not."""
-    body = Body(subject="Re: order", parts=(Part("message", media_type, data),))
+    body = Body(subject="Re: order", parts=(Part(path, media_type, data),))
     found = list(texts(body, _readers(), _LIMITS))
     for one in found:
         if isinstance(one, Unread):
@@ -259,8 +259,9 @@ def check_rtf(data: bytes) -> None:
 
 
 def check_tnef(data: bytes) -> None:
-    """One part that says it is a winmail.dat."""
-    _content(data, "application/ms-tnef")
+    """One part that says it is a winmail.dat, and the same as evidence by itself."""
+    _content(data, "application/ms-tnef", "attachment:winmail.dat")
+    _read(tnef.PARSER, data)
 
 
 def check_mapi(data: bytes) -> None:
