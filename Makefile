@@ -42,7 +42,7 @@ golden: $(STAMP) ## rewrite the golden files; read the diff before you commit it
 	$(BIN)/python -m pytest -p no:randomly --update-golden -m golden
 
 bench: $(STAMP) ## speed and memory beside peers, as ratios
-	$(BIN)/python tests/benchmarks/run.py $(if $(MEGABYTES),--megabytes $(MEGABYTES))
+	$(BIN)/python tests/benchmarks/run.py --install $(if $(MEGABYTES),--megabytes $(MEGABYTES))
 
 bench-large: $(STAMP) ## memory over an archive of 5 GB with a mail of 200 MB in it
 	$(BIN)/python tests/benchmarks/run.py --large $(LARGE_MEGABYTES)

@@ -11,11 +11,24 @@ if TYPE_CHECKING:
     from forensics.case import Case
     from forensics.incident import Incident
     from forensics.model import Limits, Window
-    from forensics.pipeline.api import installed, verify
+    from forensics.pipeline.api import installed, triage, verify
     from forensics.pipeline.audit import Options, audit, report
     from forensics.policy import Policy
 
-__all__ = ["Case", "Incident", "Limits", "Options", "Policy", "Window", "audit", "installed", "open_case", "report", "verify"]
+__all__ = [
+    "Case",
+    "Incident",
+    "Limits",
+    "Options",
+    "Policy",
+    "Window",
+    "audit",
+    "installed",
+    "open_case",
+    "report",
+    "triage",
+    "verify",
+]
 
 # Loaded on first use: a worker process needs none of it, and `--help` should not wait for pandas.
 _HOMES = {
@@ -28,6 +41,7 @@ _HOMES = {
     "audit": "forensics.pipeline.audit",
     "installed": "forensics.pipeline.api",
     "report": "forensics.pipeline.audit",
+    "triage": "forensics.pipeline.api",
     "verify": "forensics.pipeline.api",
 }
 

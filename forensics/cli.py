@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta, timezone
@@ -221,6 +222,51 @@ def _exit_code(summary: dict[str, Any], fail_on: str | None, *, strict: bool) ->
     if strict and (summary["defects"]["total"] or summary["conclusion"] == "cannot_tell"):
         return EXIT_DEFECTS
     return 0
+
+
+@contextmanager
+def _watching_late() -> Iterator[Bars | Quiet]:
+    """Progress for what is mostly over before anybody looks: a bar on a terminal, from the third second on."""
+    if not talk.is_terminal:
+        yield Quiet()
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    progress = Progress(*columns, console=talk, transient=True)
+    timer = threading.Timer(2, progress.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield Bars(progress)
+    finally:
+        timer.cancel()
+        timer.join()
+        progress.stop()
+
+
+@app.command(epilog="Example: [bold]forensics triage exports/ mail/ logs/ --incident postmark-mcp --policy policy.toml[/bold]")
+def triage(
+    evidence: Annotated[list[Path], typer.Argument(help="Files and folders, of any format; packed ones too.")],
+    incident: Annotated[
+        str | None, typer.Option(help="A shipped incident or a TOML file; without one, only recipient domains are counted.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="What the organisation expects (TOML): own domains, window.", exists=True, dir_okay=False)
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(help="Year of logs that write none, where no queue id tells it.", min=1995, max=2100)
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: as many as there are processors.", min=1)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON on stdout.")] = False,
+) -> None:
+    """Search evidence for indicators and new recipient domains, in seconds; the audit comes after."""
+    with _errors(), _watching_late() as watcher:
+        found = forensics.triage(*evidence, incident=incident, policy=policy, year=year, workers=workers, watcher=watcher)
+    if as_json:
+        sys.stdout.write(json.dumps(found.data, indent=2) + "\n")  # ASCII: any locale can print it
+    else:
+        from forensics.pipeline.triage_screen import triage_screen  # noqa: PLC0415  --help must not wait for pandas
+
+        data.print(triage_screen(found.data))
 
 
 @app.command(epilog="Example: [bold]forensics report case --as html,csv[/bold]")

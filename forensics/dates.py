@@ -331,6 +331,10 @@ class FileClock:
         exact = iso_time(stamp, clock)
         return exact if exact is None or exact.slack == 0 else self._placed(exact.at.replace(tzinfo=None), clock)
 
+    def local(self, stamp: str) -> datetime | None:
+        """A stamp as it was in its own zone, naive; None where the year is unknown."""
+        return self._dated(stamp) if stamp[:1] == "-" else _naive_iso(stamp[:19])
+
     def _learn(self, day: str) -> _Day | None:
         """What all stamps of a day share, found from both its ends; None if they differ.
 

@@ -57,7 +57,7 @@ class Parser:
 
     `sniff(head, name)`: is this my format? `head` is the first 64 KiB decoded. Two parsers that both say yes are an error.
     `read(source)`: fragments, defects and statements of one span, in file order.
-    `assemble(fragments, clocks)`: fragments of all files, grouped by key, in order of time and place; None if each
+    `assemble(fragments, clocks)`: fragments of all files, in order of key, then of time and place; None if each
       fragment already is an observation. `clocks` maps (evidence, member) to the file's year and zone.
     `body(raw, observation_kind)`: content at an observation's span, from the bytes of that span.
     `bodies(source, spans)`: instead of `body`, where a record has no bytes of its own and its span is an id: the content at

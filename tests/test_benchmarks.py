@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +20,13 @@ from benchmarks.corpus import INDICATOR, MARK, Written
 from benchmarks.large import large
 from benchmarks.measuring import ChildError, Measured, child, measure
 from benchmarks.peers import PEERS
+from benchmarks.programs import at_hand
 from benchmarks.results import Ratio, Result, Scaling, compared, disagreements
 from benchmarks.scaling import scaling
 
 GENERATED = [case for case in CASES if case.corpus]
-READING = [(case, one.name) for case in GENERATED for one in case.contestants]
+PROGRAMS = {one.name for case in CASES for one in case.contestants if one.package}  # which need not be there
+READING = [(case, one.name) for case in GENERATED for one in case.contestants if one.name not in PROGRAMS | {"audit"}]
 MAIL = ("list_mbox", "attachment_mbox", "pdf_mbox")
 
 
@@ -47,11 +50,12 @@ def test_it_runs_end_to_end_and_leaves_nothing(tmp_path: Path) -> None:
     assert (figures["schema_version"], figures["rounds"], figures["disagreements"]) == (2, 1, [])
     assert figures["machine"]["python"]
     assert [(one["case"], one["contestant"]) for one in figures["results"]] == [
-        (case.name, one.name) for case in CASES for one in case.contestants
+        (case.name, one.name) for case in CASES for one in case.contestants if not one.package or shutil.which(one.name)
     ]
+    assert len(figures["missing"]) == sum(shutil.which(name) is None for name in PROGRAMS)
     for one in figures["results"]:
-        assert one["messages"] > 0
-        assert one["hits"] > 0 or one["contestant"] == "split"
+        assert one["messages"] > 0 or one["contestant"] in PROGRAMS
+        assert one["hits"] > 0 or one["contestant"] in PROGRAMS | {"split"}
         assert one["peak_bytes"] > 5 << 20
         assert all(ratio["times"] > 0 for ratio in one["ratios"])
     assert figures["scaling"]["loop_gain"] > 0
@@ -110,12 +114,46 @@ def test_each_contestant_finds_what_was_written(case: Case, contestant: str, tmp
     assert found.hits == (-1 if contestant == "split" else written.hits)
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("peer", sorted(PEERS.keys() - PROGRAMS))
 def test_a_peer_finds_nobody_else(peer: str, tmp_path: Path) -> None:
     case = next(case for case in GENERATED if peer in {one.name for one in case.contestants})
     path = tmp_path / "evidence"
     getattr(corpus, case.corpus)(path, 0.3, 7)
     assert PEERS[peer](path, "nobody@acme.example").hits == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "says", "counted"),
+    [
+        ("pflogsumm", "Grand Totals\n\n      12   received\n      14   delivered\n", (12, -1)),
+        ("pflogsumm", "    1234k  received\n", (-1, -1)),
+        (
+            "exigrep",
+            "2025-09-17 16:03:12 1uyska-0001Dz-B9 => a@b.example\n2025-09-17 16:03:12 1uyska-0001Dz-B9 Completed QT=1s\n\n",
+            (-1, 1),
+        ),
+        ("exigrep", "", (-1, 0)),
+    ],
+)
+def test_what_a_program_says_is_read(
+    program: str, says: str, counted: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / program
+    fake.write_text(f"#!/bin/sh\ncat <<'END'\n{says}END\n", encoding="ascii")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found = PEERS[program](tmp_path / "log", "a@b.example")
+    assert (found.messages, found.hits) == counted
+    assert at_hand(program, "", install=False)
+
+
+def test_a_program_that_is_not_there_is_told_and_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    case, told = run._without_missing(next(case for case in CASES if case.name == "postfix-log"), install=False)
+    assert "pflogsumm" not in {one.name for one in case.contestants}
+    assert all("pflogsumm" not in one.beside for one in case.contestants)
+    assert len(told) == 1
+    assert "pflogsumm" in told[0]
 
 
 def test_who_is_compared_is_there() -> None:

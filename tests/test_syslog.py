@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from forensics import dates, syslog
 from forensics.dates import FileClock, infer_clock
 from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Role, Route, Span
 from forensics.syslog import Cut, Envelope, envelope
+from forensics.syslog.stamps import nearer
 
 
 def blocks(data: bytes, start: int, size: int) -> Iterator[bytes]:
@@ -98,6 +100,7 @@ def test_runs_are_lines_one_behind_the_other(data: bytes, size: int) -> None:
 
 
 TEXT = b"5464E12D687: removed"
+UTC_STAMP = Envelope("2025-09-07T10:00:02.123456Z", "mx1", "postfix/qmgr", "42", TEXT)
 SEPTEMBER = Envelope("--09-07T10:00:02", "mx1", "postfix/qmgr", "42", TEXT)
 
 
@@ -157,6 +160,14 @@ SEPTEMBER = Envelope("--09-07T10:00:02", "mx1", "postfix/qmgr", "42", TEXT)
             b'{"log":"Sep 07 10:00:02 mx1 postfix/qmgr[42]: 5464E12D687: removed\\n","time":"2025-09-07T08:00:02.123456789Z"}',
             SEPTEMBER._replace(stamp="2025-09-07T08:00:02.123456Z"),
         ),
+        (b"2025-09-07T10:00:02.123456789Z stdout F postfix/qmgr[42]: " + TEXT, UTC_STAMP._replace(host="")),
+        (b"2025-09-07T10:00:02.123456789Z stderr F Sep  7 12:00:02 mx1 postfix/qmgr[42]: " + TEXT, UTC_STAMP),
+        (b"2025-09-07T10:00:02.123456789Z stdout P:tag <22>Sep  7 12:00:02 mx1 postfix/qmgr[42]: " + TEXT, UTC_STAMP),
+        (b"2025-09-07T10:00:02.123456789Z stdout X postfix/qmgr[42]: " + TEXT, None),
+        (b"2025-09-07T10:00:02.123456789Z Sep  7 12:00:02 mx1 postfix/qmgr[42]: " + TEXT, UTC_STAMP),  # docker logs -t
+        (b"mail-1  | 2025-09-07T10:00:02.123456789Z Sep  7 12:00:02 mx1 postfix/qmgr[42]: " + TEXT, UTC_STAMP),
+        (b"[pod/mail-0/postfix] Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, SEPTEMBER),
+        (b"Sep  7 10:00:02 Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, None),
         (b"Sep  7 10:00:02 mx1 last message repeated 3 times", None),
         (b"Foo  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT, None),
         (b"Sep  7 10:70:02 mx1 postfix/qmgr[42]: " + TEXT, None),
@@ -170,6 +181,86 @@ SEPTEMBER = Envelope("--09-07T10:00:02", "mx1", "postfix/qmgr", "42", TEXT)
 )
 def test_envelopes(line: bytes, expected: Envelope | None) -> None:
     assert envelope(line) == expected
+
+
+LINE = "Sep  7 10:00:02 mx1 postfix/qmgr[42]: " + TEXT.decode()
+DOCKER = UTC_STAMP._replace(stamp="2025-09-07T08:00:02Z")
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"log": LINE + "\n", "stream": "stdout", "time": "2025-09-07T08:00:02Z"}, DOCKER),
+        ({"date": 1757232002.5, "log": LINE}, DOCKER._replace(stamp="2025-09-07T08:00:02.500000Z")),  # Fluent Bit
+        ({"@timestamp": "2025-09-07T08:00:02Z", "message": LINE, "log": {"file": {"path": "/var/log/x"}}}, DOCKER),
+        ({"@timestamp": "2025-09-19T08:00:02Z", "message": LINE}, SEPTEMBER),  # shipped long after it was written
+        ({"_index": "x", "_source": {"@timestamp": "2025-09-07T08:00:02Z", "message": LINE}}, DOCKER),
+        (
+            {
+                "@timestamp": "2025-09-07T08:00:02Z",
+                "message": TEXT.decode(),
+                "host": {"hostname": "mx1"},
+                "process": {"name": "postfix/qmgr", "pid": 42},
+            },
+            DOCKER,
+        ),
+        (
+            {
+                "@timestamp": "2025-09-07T08:00:02Z",
+                "message": TEXT.decode(),
+                "host.name": "mx1",
+                "process.name": "postfix/qmgr",
+                "process.pid": 42,
+            },
+            DOCKER,
+        ),
+        (
+            {
+                "version": "1.1", "host": "mx1", "short_message": TEXT.decode(), "timestamp": 1757232002, "_program": "postfix/qmgr", "_pid": "42",
+            },
+            DOCKER._replace(stamp="2025-09-07T08:00:02.000000Z"),
+        ),
+        ({"version": "1.1", "host": "mx9", "short_message": "Sep 7", "full_message": LINE}, SEPTEMBER),
+        ({"timestamp": 1757232002000, "message": LINE, "program": "postfix/qmgr"}, DOCKER._replace(stamp="2025-09-07T08:00:02.000000Z")),
+        ({"message": TEXT.decode(), "hostname": "mx1", "appname": "postfix/qmgr", "procid": 42, "timestamp": "2025-09-07T08:00:02Z"}, DOCKER),
+        ({"host": "mx1", "ident": "postfix/qmgr", "pid": "42", "message": TEXT.decode()}, SEPTEMBER._replace(stamp="")),
+        ({"program": "app", "message": LINE, "timestamp": "2025-09-07T08:00:02Z"}, Envelope("2025-09-07T08:00:02Z", "", "app", "", LINE.encode())),
+        ({"SYSLOG_IDENTIFIER": "c0ffee", "MESSAGE": LINE, "_TRANSPORT": "stdout"}, SEPTEMBER),
+        ({"SYSLOG_IDENTIFIER": "c0ffee", "MESSAGE": LINE, "CONTAINER_NAME": "mail"}, SEPTEMBER),
+        ({"SYSLOG_IDENTIFIER": "app", "MESSAGE": LINE, "_TRANSPORT": "syslog"}, Envelope("", "", "app", "", LINE.encode())),
+        ({"SYSLOG_IDENTIFIER": "app", "MESSAGE": [[97, 255], [98]]}, Envelope("", "", "app", "", b"a\xff")),
+        ({"SYSLOG_IDENTIFIER": "app", "MESSAGE": [[["x"]]]}, Envelope("", "", "app", "", b"")),
+        ({"message": LINE, "time": float("nan"), "timestamp": True, "date": 1e300}, SEPTEMBER),
+        ({"message": ["x"], "log": {"x": 1}}, None),
+        ({"MessageID": "x", "Recipients": []}, None),
+        ({"message": '{"message": 1}'}, None),
+    ],
+)  # fmt: skip
+def test_lines_that_shippers_wrap(record: object, expected: Envelope | None) -> None:
+    assert envelope(json.dumps(record).encode()) == expected
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "believed"),
+    [
+        ("--09-07T10:00:02", "2025-09-07T08:00:03Z", "outer"),
+        ("--01-01T01:00:00", "2025-12-31T23:00:00Z", "outer"),
+        ("--12-31T23:00:00", "2026-01-01T01:00:00Z", "outer"),
+        ("--02-29T23:59:59", "2024-03-01T00:00:01Z", "outer"),
+        ("2025-09-07T10:00:02", "2025-09-07T08:00:03+02:00", "outer"),
+        ("2024-09-07T10:00:02", "2025-09-07T08:00:03Z", "inner"),
+        ("2025-09-07T10:00:02Z", "2025-09-07T10:00:03Z", "inner"),
+        ("--09-07T10:00:02", "2025-09-08T10:00:03Z", "inner"),
+        ("--09-07T00:00:02", "2025-09-07T20:00:03Z", "inner"),
+        ("--09-07T10:00:02", "2025-09-07T10:00:03", "inner"),
+        ("--09-31T10:00:02", "2025-09-07T10:00:03Z", "inner"),
+        ("--09-07T10:00:02", "0001-01-01T00:00:00+02:00", "inner"),
+        ("", "2025-09-07T10:00:03Z", "outer"),
+        ("--09-07T10:00:02", "", "inner"),
+    ],
+)
+def test_which_of_two_stamps_is_believed(inner: str, outer: str, believed: str) -> None:
+    assert nearer(inner, outer) == {"inner": inner, "outer": outer}[believed]
 
 
 @pytest.mark.property
@@ -200,6 +291,15 @@ def test_stamps_are_what_a_file_clock_reads() -> None:
         ("systemd-journald", b"Suppressed 812 messages from system.slice/system-postfix.slice", 812),
         ("systemd-journald", b"Suppressed 812 messages from postfix.service", 812),
         ("systemd-journald", b"Suppressed 812 messages from nginx.service", 0),
+        ("systemd-journald", b"Suppressed 812 messages from exim4.service", 812),
+        ("systemd-journald", b"Suppressed 812 messages from docker.service", 812),
+        ("systemd-journald", b"Forwarding to syslog missed 5 messages.", 5),
+        ("rsyslogd", b"imjournal: begin to drop messages due to rate-limiting", 1),
+        ("rsyslogd", b"imuxsock[pid: 42]: 43 messages lost due to rate-limiting (500 allowed within 5 seconds)", 43),
+        ("syslog-ng", b"Destination queue full, dropping message; queue_len='10000'", 1),
+        ("syslog-ng", b"Log statistics; processed='center(queued)=50', dropped='dst.file(d_mail)=10'", 1),
+        ("syslog-ng", b"Log statistics; processed='center(queued)=50', dropped='dst.file(d_mail)=0'", 0),
+        ("systemd-journald", b"Missed 12 kernel messages", 0),
         ("systemd-journald", b"System Journal is 8.0M, max 512.0M", 0),
         ("postfix/smtp", b"imjournal: 52011 messages lost due to rate-limit", 0),  # a remote host may say anything
     ],

@@ -1,14 +1,23 @@
-"""The smaller questions of the public API: which plugins are there, and does a case still hold."""
+"""The smaller questions of the public API: which plugins are there, does a case still hold, and what is the first answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from forensics.case import Case
 from forensics.custody import LOG, check_log, check_manifest, check_seal
+from forensics.evidence import Problem, find
+from forensics.incident import NO_INCIDENT, Incident
+from forensics.pipeline.audit import NoEvidenceError, Silence, Watcher
+from forensics.pipeline.executor import Lost, Serial, default_executor
 from forensics.plugins import ROOMS, Found, discover
+from forensics.policy import NO_POLICY, Policy
+from forensics.sweep import Examined, Search, Triage, answer, examine
 
-__all__ = ["installed", "verify"]
+__all__ = ["installed", "triage", "verify"]
+
+_ALONE = 64 << 20  # bytes that are searched before a pool of processes has started
 
 
 def installed() -> dict[str, list[Found]]:
@@ -22,3 +31,54 @@ def verify(case: Case, progress: Callable[[int], None] = lambda _: None) -> list
     problems += check_manifest(case.path, case.files(), progress)
     problems += check_seal(case.path)
     return problems
+
+
+def triage(
+    *evidence: Path | str,
+    incident: Incident | str | Path | None = None,
+    policy: Policy | str | Path | None = None,
+    year: int | None = None,
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+) -> Triage:
+    """A first answer in seconds, by searching text: files that name an indicator, and recipient domains with their first use.
+
+    No case is written and nothing is hashed. `year` dates logs that write none, where no queue id does. Raises
+    NoEvidenceError, IncidentError.
+    """
+    known = incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT
+    rules = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY
+    steering = (policy, () if incident in Incident.shipped() else incident)
+    skip = frozenset(Path(one).resolve() for one in steering if isinstance(one, str | Path))
+    searches, problems = _searches([Path(one) for one in evidence], skip, known, year)
+    size = sum(one.size for one in searches)
+    executor = Serial() if size <= _ALONE else default_executor(workers)
+    told = watcher or Silence()
+    told.step("Searching evidence", size)
+    done = [Examined((), tuple(problems))]
+    for search, result in zip(searches, executor.run(examine, searches), strict=True):
+        done.append(Examined((), (Problem(search.path, result.reason),)) if isinstance(result, Lost) else result)
+        told.advance(search.size)
+    if not any(stream.size for one in done for _, stream in one.streams):
+        raise NoEvidenceError("\n".join(["nothing of the evidence could be read:", *_reasons(done)]))
+    return answer(done, known, rules)
+
+
+def _searches(
+    roots: list[Path], skip: frozenset[Path], incident: Incident, year: int | None
+) -> tuple[list[Search], list[Problem]]:
+    searches, problems = [], []
+    for one in find(roots, skip=skip):
+        if isinstance(one, Problem):
+            problems.append(one)
+            continue
+        try:
+            searches.append(Search(one[0], one[1], one[1].lstat().st_size, incident.indicators, year))
+        except OSError as error:
+            problems.append(Problem(one[0], f"cannot be examined: {error.strerror}"))
+    return searches, problems
+
+
+def _reasons(done: list[Examined]) -> Iterator[str]:
+    for problem in [problem for one in done for problem in one.problems][:20]:
+        yield f"  {problem.path}: {problem.reason}"

@@ -142,25 +142,33 @@ def _decoded(result: duckdb.DuckDBPyRelation) -> Iterator[Fragment]:
 def _order_files(
     connection: duckdb.DuckDBPyConnection, clocks: Mapping[tuple[str, str], FileClock], paths: Mapping[str, str]
 ) -> None:
-    """Table `file_order`: oldest file first, by the first time known in it, else by the number that rotation gave it."""
-    places = [
-        (str(one), str(other))
-        for one, other in connection.execute("SELECT DISTINCT evidence, member FROM fragments ORDER BY ALL").fetchall()
-    ]
+    """Table `file_order`: oldest file first, by its first stamp if the year is known, else by what rotation named it."""
+    found = connection.execute(
+        "SELECT evidence, member, coalesce(arg_min(stamp, start) FILTER (stamp != ''), '') FROM fragments GROUP BY ALL"
+    ).fetchall()
+    stamps = {(str(evidence), str(member)): str(stamp) for evidence, member, stamp in found}
 
-    def age(place: tuple[str, str]) -> tuple[bool, datetime, int, str, tuple[str, str]]:
-        clock = clocks.get(place, FileClock())
-        first = clock.around[0] if clock.around else datetime.max  # noqa: DTZ901  naive: compared with its like only
-        name = place[1] or paths.get(place[0], "")
-        number = re.search(r"\.(\d{1,4})(?:\.[a-z0-9]{2,4})?$", name)
-        return clock.around is None, first, -int(number.group(1)) if number else 0, name, place
+    def age(place: tuple[str, str]) -> tuple[bool, datetime, tuple[bool, int, str], tuple[str, str]]:
+        first = clocks.get(place, FileClock()).local(stamps[place])
+        rotated = _rotated((place[1] or paths.get(place[0], "")).rpartition("/")[2])
+        return first is None, first or datetime.max, rotated, place  # noqa: DTZ901  naive: compared with its like only
 
     connection.execute("CREATE OR REPLACE TEMP TABLE file_order (evidence VARCHAR, member VARCHAR, position INTEGER)")
-    for position, place in enumerate(sorted(places, key=age)):
+    for position, place in enumerate(sorted(stamps, key=age)):
         connection.execute(
             "INSERT INTO file_order VALUES ($evidence, $member, $position)",
             {"evidence": place[0], "member": place[1], "position": position},
         )
+
+
+_NUMBERED = re.compile(r"\.(\d{1,4})(?:\.[a-z0-9]{2,4})?$")
+_DATED = re.compile(r"[.-](20\d\d-?\d\d-?\d\d(?:[-T_]?\d{1,6})?)(?:\.[a-z0-9]{2,4})?$")
+
+
+def _rotated(name: str) -> tuple[bool, int, str]:
+    """The place of a file among those of its log, the oldest first: by number, by date, and last the one still written to."""
+    number, date = _NUMBERED.search(name), _DATED.search(name)
+    return number is None and date is None, -int(number[1]) if number else 0, date[1] if date else name
 
 
 def settle_stamps(connection: duckdb.DuckDBPyConnection, clocks: Mapping[tuple[str, str], FileClock]) -> None:

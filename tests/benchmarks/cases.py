@@ -77,8 +77,14 @@ _POSTFIX = (
     Contestant("audit", target=70, beside={"pflogsumm": 4}),  # start and reports included
     Contestant("pflogsumm", package="pflogsumm"),
 )
+_EXIM = (
+    Contestant("read", target=60, beside={"exigrep": 1}),
+    Contestant("tables", beside={"exigrep": 0}),
+    Contestant("exigrep", package="exim4-base"),
+)
 CASES = (
     Case("postfix-log", "postfix_log", "postfix", 100, _POSTFIX),
+    Case("exim-log", "exim_log_of_old", "exim", 100, _EXIM),
     Case("list-mbox", "list_mbox", "mbox", 300, _mail(80)),
     Case("attachment-mbox", "attachment_mbox", "mbox", 300, _mail(120)),
     # PDFs are read in a child program and cost a hundred times what anything else does: a case of their own

@@ -11,9 +11,9 @@ __all__ = ["at_hand"]
 _WAIT = 300  # seconds
 
 
-def at_hand(program: str, package: str) -> bool:
-    """Whether a program can be run, after an attempt to install its package where it is missing and we may."""
-    if shutil.which(program) is None and os.geteuid() == 0 and shutil.which("apt-get"):
+def at_hand(program: str, package: str, *, install: bool) -> bool:
+    """Whether a program can be run; with `install` after an attempt to install its package where it is missing and we may."""
+    if install and shutil.which(program) is None and os.geteuid() == 0 and shutil.which("apt-get"):
         for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "--no-install-recommends", package]):
             subprocess.run(
                 command, capture_output=True, timeout=_WAIT, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -40,12 +40,13 @@ INTERRUPTED = 130
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is measured: megabytes (10^6 bytes) of each kind of evidence, None for each case's own; rounds that count, and rounds
-    before that do not.
+    before that do not; whether programs to compare with are installed.
     """
 
     megabytes: float | None
     rounds: int
     warm_ups: int
+    install: bool = False
 
 
 @dataclass(slots=True)
@@ -95,9 +96,9 @@ def rounds(case: Case, paths: Mapping[str, Path], size: Size, temporary: Path, n
     return compared(case, runs)
 
 
-def _without_missing(case: Case) -> tuple[Case, list[str]]:
+def _without_missing(case: Case, *, install: bool) -> tuple[Case, list[str]]:
     """The case without the programs that are not there, and which those are."""
-    gone = {one.name for one in case.contestants if one.package and not at_hand(one.name, one.package)}
+    gone = {one.name for one in case.contestants if one.package and not at_hand(one.name, one.package, install=install)}
     kept = [
         replace(one, beside={peer: target for peer, target in one.beside.items() if peer not in gone})
         for one in case.contestants
@@ -112,7 +113,7 @@ def bench(names: Sequence[str], size: Size, note: Callable[[str], object]) -> It
     for whole in CASES:
         if names and whole.name not in names:
             continue
-        case, missing = _without_missing(whole)
+        case, missing = _without_missing(whole, install=size.install)
         with tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
             megabytes = case.megabytes if size.megabytes is None else size.megabytes
             if case.corpus:
@@ -159,8 +160,8 @@ def show(figures: Figures, line: Mapping[str, Any]) -> None:
     for one in figures.results:
         median, least, most = one.speeds
         table.add_row(
-            one.case, one.contestant, f"{one.size / 1e6:.1f}", f"{one.messages:,}", f"{statistics.median(one.cpu):.2f}",
-            f"{one.rate:,.0f}", f"{median:.1f} ({least:.1f} to {most:.1f})", f"{one.peak / (1 << 20):.0f}", end_section=one is last[one.case],
+            one.case, one.contestant, f"{one.size / 1e6:.1f}", f"{one.messages:,}" if one.messages >= 0 else "",
+            f"{statistics.median(one.cpu):.2f}", f"{one.rate:,.0f}" if one.messages >= 0 else "", f"{median:.1f} ({least:.1f} to {most:.1f})", f"{one.peak / (1 << 20):.0f}", end_section=one is last[one.case],
         )  # fmt: skip
     wide = Console() if sys.stdout.isatty() else Console(width=130)
     if figures.results:
@@ -198,6 +199,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=names, help="this case; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count")
     parser.add_argument("--warm-ups", type=int, default=1, help="rounds before those that count")
+    parser.add_argument("--install", action="store_true", help="install missing programs to compare with (Debian, as root)")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the figures go")
     parser.add_argument("--large", type=float, metavar="MEGABYTES", help="instead: memory over one archive of this size")
     chosen = parser.parse_args(arguments)
@@ -231,7 +233,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = _arguments(arguments)
     if chosen.large is not None:
         return _run_large(chosen.large)
-    size = Size(chosen.megabytes, chosen.rounds, chosen.warm_ups)
+    size = Size(chosen.megabytes, chosen.rounds, chosen.warm_ups, chosen.install)
     line = machine()
     all_of_it = Figures()
     code = 0

@@ -35,6 +35,9 @@ __all__ = ["CORPUS", "TARGETS", "Target", "seeds"]
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 _LIMITS = Limits(member_bytes=1 << 20, total_bytes=8 << 20, members=200, depth=4, seconds=3.0)
+_SMTP_LOGS = (
+    "exchange_protocol", "exchange_tracking", "exim", "haraka", "opensmtpd", "qmail", "sendmail", "smtp_sensor", "smtp_transcript", "stalwart",
+)  # fmt: skip
 _PIECES = 8  # into which a law cuts its input, at most: hostile input of one byte spans would take quadratic time
 _UNPACKED = 64 << 20  # bytes of one member that are read before a target has seen enough
 
@@ -147,6 +150,13 @@ def check_postfix(data: bytes) -> None:
         assert _tallies(pieces) == _tallies(whole), f"spans of {cut} bytes count otherwise"
         defects, others = ([one for one in some if isinstance(one, Defect)] for some in (whole, pieces))
         assert others == defects, f"spans of {cut} bytes have other defects"
+
+
+def check_smtp_log(data: bytes) -> None:
+    """Every other reader of SMTP logs, whichever the bytes look like: none raises, each keeps its records inside the file."""
+    for found in discover("parsers"):
+        if found.name in _SMTP_LOGS and found.plugin is not None:
+            _read(found.plugin, data)
 
 
 def check_postmark(data: bytes) -> None:
@@ -425,6 +435,7 @@ def _target(name: str, check: Callable[[bytes], None], words: tuple[bytes, ...],
 
 _TARGETS = (
     _target("postfix", check_postfix, _LOG, support.FORMATS / "postfix"),
+    _target("smtp-logs", check_smtp_log, _LOG, *(support.FORMATS / name for name in _SMTP_LOGS)),
     _target("mbox", check_mbox, _MAIL, support.FORMATS / "mbox"),
     _target("mmdf", check_mmdf, (*_MAIL, b"\x01\x01\x01\x01\n"), support.FORMATS / "mmdf"),
     _target("eml", check_eml, _MAIL, support.FORMATS / "eml"),

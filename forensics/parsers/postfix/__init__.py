@@ -7,7 +7,7 @@ import re
 from forensics.parsers.postfix.assembly import assemble
 from forensics.parsers.postfix.reading import POSTFIX, read
 from forensics.plugins import Parser
-from forensics.syslog import envelope
+from forensics.syslog import envelope, head_lines
 
 __all__ = ["PARSER"]
 
@@ -18,10 +18,10 @@ def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothi
     """Whether most lines are those of a log, and one of them is Postfix's. A mail that quotes such lines is a mail."""
     if _HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\r\n")):
         return False
-    rows = [row for row in head.split(b"\n")[:2000] if row.strip(b"\0\r ")]
-    if not POSTFIX.search(head):
+    if not POSTFIX.search(head.replace(b"\0", b"")):
         return False
-    found = [one for row in rows if (one := envelope(row[:65536].rstrip(b"\r"))) is not None]
+    rows = [row for row in head_lines(head)[:2000] if row.strip()]
+    found = [one for row in rows if (one := envelope(row)) is not None]
     ours = [one for one in found if one.program.startswith("postfix") and "/" in one.program]
     return bool(ours) and 2 * len(found) >= len(rows)
 

@@ -280,8 +280,8 @@ def _reject(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
     helo comes last and is the client's: from the left again. Rejects at other stages name no recipient.
     """
     kind = text.find(b"reject: RCPT from ", 0, 32)
-    if kind < 0:
-        book.ignored += 1
+    if kind < 0 or head.daemon == "cleanup":
+        _refused(book, head, queue_id, text)
         return
     code = text.find(b": ", kind + 18) + 2
     quoted = text.find(b" <", code, code + 16)
@@ -299,6 +299,20 @@ def _reject(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
     if queue_id == b"NOQUEUE":
         facts = (("client", decoded(client[:_TEXT_LIMIT])), ("origin", "smtpd"))
     _named(book, head, queue_id, one, text[start:middle], facts)
+
+
+def _refused(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+    """smtpd, cleanup: `milter-reject: END-OF-MESSAGE from ...`, `reject: header ...`: the whole message never entered the queue.
+
+    At any other stage before the message, nobody is named.
+    """
+    whole = head.daemon == "cleanup" or text.find(b"reject: END-OF-MESSAGE from ", 0, 48) >= 0
+    message = book.message(head.queue, queue_id) if whole and queue_id != b"NOQUEUE" else None
+    if message is None:
+        book.ignored += 1
+    else:
+        message.facts += (("refused", "true"),)
+        book.let_go(head.queue, queue_id, closes=True)
 
 
 def _bcc(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
@@ -339,7 +353,7 @@ _QUEUE: dict[bytes, Act] = {b"from": _sender, b"remo": _removed}
 DAEMONS: Mapping[str, Mapping[bytes, Act]] = {
     "smtpd": _SMTPD,
     "postscreen": {b"reje": _reject},
-    "cleanup": {b"mess": _message_id, b"bcc:": _bcc, b"remo": _removed},
+    "cleanup": {b"mess": _message_id, b"bcc:": _bcc, b"remo": _removed, b"reje": _reject, b"milt": _reject},
     "pickup": {b"uid=": _pickup},
     "qmgr": _QUEUE, "oqmgr": _QUEUE, "nqmgr": _QUEUE,
     "postsuper": {b"remo": _removed},

@@ -10,7 +10,7 @@ from forensics.parsers.postfix.messages import Book, Head, Queue
 from forensics.parsers.postfix.payloads import DAEMONS, HAND_ON, unread
 from forensics.parsers.postfix.queue_ids import LETTERS, is_queue_id
 from forensics.plugins import Record, Source
-from forensics.syslog import LOGGERS, Cut, Envelope, decoded, envelope, line_runs, lost_messages, repeated, stamp
+from forensics.syslog import LOGGERS, Cut, Envelope, Recast, decoded, envelope, log_runs, lost_messages, repeated, stamp
 
 __all__ = ["POSTFIX", "read"]
 
@@ -91,9 +91,15 @@ def read(source: Source) -> Iterator[Record]:
     span = source.span
     book, prefixes = Book(span.evidence, span.member), _Prefixes()
     total = 0
-    for offset, run in line_runs(source.blocks(max(span.start - 1, 0)), span.start, span.end):
+    for offset, run in log_runs(source):
         total += len(run)
-        yield from _read_run(book, prefixes, offset, run)
+        if isinstance(run[0], Recast):  # alone in its run; its bytes in the evidence are not those of the line
+            book.start, book.end = offset, offset + run[0].length
+            _odd(book, prefixes, run[0])
+            yield from book.ready
+            book.ready.clear()
+        else:
+            yield from _read_run(book, prefixes, offset, run)
     book.let_all_go()
     yield from book.ready
     yield Statement(span, "postfix", "tally", value=total, rows=book.ignored)
@@ -143,11 +149,11 @@ def _odd(book: Book, prefixes: _Prefixes, line: bytes) -> None:
     """A line of a host and program not met before, or of a form that the common way does not read."""
     if isinstance(line, Cut):
         book.end = book.start + line.length
-        book.defect("a line is longer than any line of a log")
+        book.defect(line.reason)
         return
     found = envelope(line)
     if found is None:
-        if POSTFIX.search(line[:512]):
+        if POSTFIX.search(line[:1024].replace(b"\0", b"")):
             book.defect("host, program or time of a Postfix line cannot be read; the line may be cut")
         else:
             book.ignored += 1

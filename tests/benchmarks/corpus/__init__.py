@@ -6,6 +6,7 @@ the beginning of a larger one of the same seed, but for the one whose first line
 """
 
 from benchmarks.corpus.archives import attachment_mbox, list_mbox, mixed_mbox
+from benchmarks.corpus.exim import exim_log, exim_log_of_old
 from benchmarks.corpus.logs import postfix_log
 from benchmarks.corpus.pdfs import pdf_mbox
 from benchmarks.corpus.postmark import postmark_ndjson, postmark_search
@@ -16,6 +17,8 @@ __all__ = [
     "MARK",
     "Written",
     "attachment_mbox",
+    "exim_log",
+    "exim_log_of_old",
     "list_mbox",
     "mixed_mbox",
     "pdf_mbox",

@@ -1,0 +1,60 @@
+"""Exim logs: who was sent each message, and what became of each copy.
+
+Grammar: exim specification 4.9x, chapter "Log files" (fields, flags, syslog), and exim `receive.c`, `deliver.c`, `log.c`.
+Entries stand in Exim's own mainlog and rejectlog, or under syslog in any form that `syslog.envelope` reads.
+"""
+
+from __future__ import annotations
+
+import re
+
+from forensics.parsers.exim.assembly import assemble
+from forensics.parsers.exim.queue_ids import QUEUE_ID, time_in
+from forensics.parsers.exim.reading import DUMPED, NATIVE, PROOF, is_exim, read
+from forensics.plugins import Parser
+from forensics.syslog import envelope
+
+__all__ = ["PARSER"]
+
+_HEADER = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]{1,40}:[ \t])")
+_ENTRY = re.compile(
+    rb"(?:\[\d{1,10}\] )?(?:("
+    + QUEUE_ID
+    + rb") (?:[<(=-][=>] |>> |\*[*>] |== |Completed|\S+ by )|(?:H=|U=|F=).{0,2048} rejected )"
+)
+
+
+def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
+    """Whether most lines are those of a log, and one of them is Exim's, no other mail server's. A mail that quotes such lines is a mail."""
+    if _HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\r\n")) or (b"exim" not in head and not PROOF.search(head)):
+        return False
+    rows = [row[:65536].strip(b"\0\r") for row in head.split(b"\n")[:2000]]
+    rows = [row for row in rows if row and not DUMPED.match(row)]
+    native = [row[match.end() :] for row in rows if (match := NATIVE.match(row))]
+    if any(map(_is_entry, native)):
+        return 2 * len(native) >= len(rows)
+    found = [one for row in rows if (one := envelope(row)) is not None]
+    programs = {one.program for one in found}
+    return (
+        any(map(is_exim, programs))
+        and not any("postfix" in one or one in _OTHERS for one in programs)
+        and 2 * len(found) >= len(rows)
+    )
+
+
+def _is_entry(text: bytes) -> bool:
+    match = _ENTRY.match(text)
+    return match is not None and (match[1] is None or time_in(match[1]) is not None)
+
+
+_OTHERS = frozenset(("sendmail", "sm-mta", "sm-msp-queue", "MSP", "smtpd", "qmail", "qmail-send"))
+
+PARSER = Parser(
+    name="exim",
+    title="Exim log (mainlog, rejectlog, syslog)",
+    sniff=_sniff,
+    read=read,
+    assemble=assemble,
+    shows=frozenset({"recipients", "outcome"}),
+    divisible=True,
+)
