@@ -19,15 +19,17 @@ COHORT_REASON = (
     "inside the window: a hidden copy can be neither shown nor excluded."
 )
 
-# An indicator convicts at any date and is never excused; behaviour speaks of unexcused copies inside the window only.
+# An indicator convicts at any date and is never excused; behaviour speaks of unexcused copies inside the window only. Of mail
+# that nothing shows to be ours only an indicator says anything, and it does not convict.
 _COPY_VERDICTS = """
 CREATE OR REPLACE TABLE copy_verdicts AS
 SELECT c.message_key, c.address, c.proof, c.outcome, c.in_window, c.sent_at,
        min(f.verdict_rank) AS verdict_rank, arg_min(f.verdict, f.verdict_rank) AS verdict,
        max(f.score) AS score, list_sort(list_distinct(list(f.reason))) AS reasons
 FROM copies c JOIN findings f ON f.address = c.address AND (f.message_key = '' OR f.message_key = c.message_key)
-WHERE c.judged AND (f.detector = 'indicator' OR (
-  c.in_window AND NOT c.own AND c.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND (NOT f.blind_only OR c.blind != 'no')))
+WHERE (c.judged AND (f.detector = 'indicator' OR (
+  c.in_window AND NOT c.own AND c.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND (NOT f.blind_only OR c.blind != 'no'))))
+  OR (NOT c.judged AND c.indicator != '' AND f.detector = 'indicator_elsewhere')
 GROUP BY ALL ORDER BY c.message_key, c.address
 """
 

@@ -24,7 +24,9 @@ _INVISIBLE = regex.compile(
 _BREAKS: re.Pattern[str] = re.compile(r"[\t\n\r\u2028\u2029]+")
 _SURROGATES = regex.compile(r"[\ud800-\udfff]")
 # what a mail server says of most messages: there is nothing in it but the id that it gave
-_TAKEN = re.compile(r"\(?2\d\d[ -](?:2\.\d\.\d )?[Oo][Kk][:.,]?(?: queued as [0-9A-Za-z]{6,16}| id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})?\)?")
+_TAKEN = re.compile(
+    r"\(?2\d\d[ -](?:2\.\d\.\d )?[Oo][Kk][:.,]?(?: queued as [0-9A-Za-z]{6,16}| id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})?\)?"
+)
 _UNSEARCHED = "[redacted: could not be searched]"
 
 
