@@ -240,6 +240,7 @@ class Seen:
     traces: int = 0  # suppressions that show a sending to an indicator
     last_record: datetime | None = None  # of any source that can name recipients
     excuses: int = 0  # entries of the policy that name expected recipients
+    elsewhere: int = 0  # messages that name an indicator, and that nothing shows to be ours; not among `possible`
 
 
 def conclude(stretches: Sequence[Stretch], seen: Seen) -> Conclusion:
@@ -255,6 +256,12 @@ def conclude(stretches: Sequence[Stretch], seen: Seen) -> Conclusion:
             "Mail was sent the compromised way, but no record in the evidence names who received it: the extent cannot be told."
         )
         return Conclusion("compromised_extent_unknown", text, "unknown", "Whether it goes on cannot be told.", coverage)
+    if seen.elsewhere:
+        text = (
+            f"{seen.elsewhere} message{'s' * (seen.elsewhere != 1)} to a collecting address, but nothing shows that they are ours "
+            "(possible_messages.csv): name your own domains, or ask who sent them."
+        )
+        return Conclusion("cannot_tell", text, "unknown", "Whether mail is being copied cannot be told.", coverage)
     if full:
         text = "No message to a collecting address was seen, and the records account for all of the window."
         return Conclusion("none_seen_covered", text, "no", "No such copy was seen.", coverage)

@@ -383,3 +383,26 @@ def test_no_file_of_a_case_holds_a_planted_secret(whole: Case, tmp_path: Path) -
                 assert SECOND not in told
     assert SECRET in mailbox()
     assert SECOND in log()
+
+
+def test_an_indicator_in_mail_of_others_is_shown_and_convicts_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "ev"
+    folder.mkdir()
+    head = "Delivered-To: ann@acme.example\nReceived: from x by y; Thu, 18 Sep 2025 10:00:00 +0000\n"
+    mail = (
+        f"{head}From: bob@partner.example\nTo: ann@acme.example\nBcc: phan@giftshop.club\nDate: Thu, 18 Sep 2025 10:00:00 +0000\n"
+    )
+    (folder / "in.mbox").write_text(
+        f"From bob@partner.example Thu Sep 18 10:00:00 2025\n{mail}Message-ID: <1@partner.example>\n\nhello\n"
+    )
+    case = audited(folder, out=tmp_path / "case")
+    (row,) = case.read("possible_messages").to_dict("records")
+    assert (row["message_key"], row["verdict"], row["unexpected_recipients"]) == (
+        "1@partner.example",
+        "possible",
+        "phan@giftshop.club",
+    )
+    assert "nothing shows to be ours" in row["reasons"]
+    assert len(case.read("exposed_messages")) == 0
+    assert case.summary["conclusion"] == "cannot_tell"
+    assert case.summary["conclusion_text"].startswith("1 message to a collecting address")

@@ -248,9 +248,13 @@ class _Run:
     def _write(self, connection: duckdb.DuckDBPyConnection, answered: _Answered, items: dict[str, Item], log: CustodyLog) -> None:
         self.watcher.step("Writing the case")
         window = self.policy.window_for(self.incident)
+        ((elsewhere,),) = connection.execute(
+            "SELECT count(*) FROM message_verdicts JOIN messages USING (message_key) WHERE NOT judged"
+        ).fetchall()
         seen = Seen(
-            _exposed_times(connection, "confirmed"), _exposed_times(connection, "probable"), len(answered.tables["possible_messages"]),
-            answered.answers.suppressed_indicators, last_record(connection), len(self.policy.expected),
+            _exposed_times(connection, "confirmed"), _exposed_times(connection, "probable"),
+            len(answered.tables["possible_messages"]) - elsewhere, answered.answers.suppressed_indicators, last_record(connection),
+            len(self.policy.expected), elsewhere,
         )  # fmt: skip
         conclusion = conclude(answered.stretches, seen)
         finished = datetime.now(UTC)
