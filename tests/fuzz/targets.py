@@ -133,7 +133,7 @@ def check_eml(data: bytes) -> None:
 def check_msg(data: bytes) -> None:
     """An Outlook message as evidence, and the same bytes as an attachment."""
     _read(msg.PARSER, data)
-    _content(data, "application/vnd.ms-outlook")
+    _content(data, "application/vnd.ms-outlook", "attachment:mail.msg")
 
 
 def check_postfix(data: bytes) -> None:
