@@ -112,7 +112,7 @@ def _filled(base: Observation, other: Observation) -> Observation:
         ids=tuple(dict.fromkeys((*base.ids, *other.ids))),
         sender=sender,
         envelope_sender=sender,
-        size=base.size if base.size >= 0 else other.size,
+        size=base.size if base.declared >= 0 else other.size,
         declared=base.declared if base.declared >= 0 else other.declared,
         facts=tuple(sorted({*base.facts, *other.facts})),
     )
