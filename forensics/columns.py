@@ -6,17 +6,35 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Reading, Recipient, Role, Route, Span, Statement
+from forensics.model import (
+    EPOCH,
+    Defect,
+    Direction,
+    Fragment,
+    Observation,
+    Outcome,
+    Reading,
+    Recipient,
+    Role,
+    Route,
+    Span,
+    Statement,
+)
 
-__all__ = ["DEFECTS", "OBSERVATIONS", "STATEMENTS", "Encoder", "decode", "defect_table", "statement_table", "subject_hash"]
+__all__ = [
+    "DEFECTS", "OBSERVATIONS", "STATEMENTS", "Encoder", "decode", "defect_table", "statement_table", "subject_hash", "timed",
+]  # fmt: skip
 
 TIME = pa.timestamp("us", tz="UTC")
 _READING = pa.struct([("clock", pa.string()), ("utc", TIME), ("slack", pa.int32())])
@@ -48,6 +66,7 @@ STATEMENTS = pa.schema([
 
 _LIST_FIELDS = ("ids", "readings", "recipients", "attachments", "facts")
 _SCALARS = [field.name for field in OBSERVATIONS if field.name not in _LIST_FIELDS]
+_MICROSECOND = timedelta(microseconds=1)
 _SLACK = 1 << 30  # seconds; more says nothing
 _PREFIX = re.compile(r"^(?:(?:re|fwd?|aw|wg|sv|vs|antw|tr|rv)(?:\[\d{1,3}\])?\s*:\s*)+", re.IGNORECASE)
 
@@ -207,6 +226,71 @@ def _plain(column: pa.Array) -> list[Any]:
         listed: list[Any] = column.to_pylist()
         return listed
     return [at and at.replace(tzinfo=UTC) for at in column.cast(pa.timestamp("us")).to_pylist()]
+
+
+def timed(rows: pa.RecordBatch, resolve: Callable[[tuple[str, str], str], Reading | None]) -> pa.Table:
+    """Fragments that hold a whole message, as observations: their stamps become times, as `syslog.joined` makes them.
+
+    `resolve(place, stamp)` reads a stamp by the clock of the file at (evidence, member). The message's own time is the last of
+    its readings; a recipient's replaces what was known of it.
+    """
+    place = _codes(rows.column("evidence"), rows.column("member"))
+    codes, at_row = np.unique(place, return_index=True)
+    files = {
+        code: (rows.column("evidence")[row].as_py(), rows.column("member")[row].as_py())
+        for code, row in zip(codes.tolist(), at_row.tolist(), strict=True)
+    }
+
+    def settled(stamps: pa.Array, code: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """Whether each stamp is known, its time in microseconds, and by how many seconds it may be off."""
+        stamps = stamps.dictionary_encode()
+        listed = stamps.dictionary.to_pylist()
+        which, each = np.unique(code * len(listed) + stamps.indices.to_numpy(zero_copy_only=False), return_inverse=True)
+        found = [resolve(files[one // len(listed)], listed[one % len(listed)]) for one in which.tolist()]
+        known = np.array([one is not None for one in found], bool)
+        at = np.array([(one.at - EPOCH) // _MICROSECOND if one else 0 for one in found], np.int64)
+        slack = np.array([one.slack if one else 0 for one in found], np.int32)
+        return known[each], at[each], slack[each]
+
+    columns = {field.name: rows.column(field.name) for field in OBSERVATIONS}
+    count = rows.num_rows
+    columns["key"] = pa.repeat(pa.scalar("", pa.string()), count)
+    columns["readings"] = _with_last(columns["readings"], *settled(columns["stamp"], place))
+    lengths = columns["recipients"].value_lengths().to_numpy(zero_copy_only=False)
+    members = columns["recipients"].flatten()
+    fields = dict(zip([field.name for field in _RECIPIENT], members.flatten(), strict=True))
+    known, at, _ = settled(fields["stamp"], np.repeat(place, lengths))
+    fields["utc"] = pc.if_else(pa.array(known), pa.array(at, TIME), fields["utc"])
+    members = pa.StructArray.from_arrays(list(fields.values()), fields=list(_RECIPIENT))
+    columns["recipients"] = pa.ListArray.from_arrays(_offsets(lengths), members)
+    return pa.table([column.cast(OBSERVATIONS.field(name).type) for name, column in columns.items()], schema=OBSERVATIONS)
+
+
+Numbers = npt.NDArray[Any]
+
+
+def _codes(*columns: pa.Array) -> Numbers:
+    """One number for each distinct row of some columns of text."""
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        coded = column.dictionary_encode()
+        codes = codes * len(coded.dictionary) + coded.indices.to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _offsets(lengths: Numbers) -> pa.Array:
+    return pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int32())
+
+
+def _with_last(readings: pa.ListArray, known: Numbers, at: Numbers, slack: Numbers) -> pa.ListArray:
+    """Lists of readings, each with the time of its syslog stamp as its last one where that is known."""
+    lengths = readings.value_lengths().to_numpy(zero_copy_only=False)
+    before = [one.cast(field.type) for one, field in zip(readings.flatten().flatten(), _READING, strict=True)]
+    own = [pa.repeat("syslog", int(known.sum())), pa.array(at[known], TIME), pa.array(slack[known], pa.int32())]
+    row = np.concatenate((np.repeat(np.arange(len(lengths)), lengths), np.flatnonzero(known)))
+    order = pa.array(np.argsort(row, kind="stable"))  # those that were there come first
+    fields = [pa.concat_arrays([one, other]).take(order) for one, other in zip(before, own, strict=True)]
+    return pa.ListArray.from_arrays(_offsets(lengths + known), pa.StructArray.from_arrays(fields, fields=list(_READING)))
 
 
 def defect_table(defects: Sequence[Defect]) -> pa.Table:

@@ -59,6 +59,9 @@ class Parser:
     `read(source)`: fragments, defects and statements of one span, in file order.
     `assemble(fragments, clocks)`: fragments of all files, in order of key, then of time and place; None if each
       fragment already is an observation. `clocks` maps (evidence, member) to the file's year and zone.
+    `undecided`: with `assemble`, promises that a fragment which opens and closes and has its key for itself is an observation as
+      it stands, its recipients each once and in order, but for its stamps: `assemble` would change nothing else. The
+      exceptions are fragments with one of these facts. None promises nothing.
     `body(raw, observation_kind)`: content at an observation's span, from the bytes of that span.
     `bodies(source, spans)`: instead of `body`, where a record has no bytes of its own and its span is an id: the content at
       these spans of one member, in any order, each at most once.
@@ -71,6 +74,7 @@ class Parser:
     read: Callable[[Source], Iterator[Record]]
     shows: frozenset[str]  # of "recipients", "header", "outcome", "content", "blind"
     assemble: Callable[[Iterable[Fragment], Mapping[tuple[str, str], FileClock]], Iterator[Observation]] | None = None
+    undecided: frozenset[str] | None = None
     body: Callable[[bytes, str], Body] | None = None
     bodies: Callable[[Source, Sequence[Span]], Iterator[tuple[Span, Body]]] | None = None
     divisible: bool = False

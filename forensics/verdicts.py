@@ -53,12 +53,14 @@ ORDER BY message_key
 
 # Mail of ours inside the window for which no envelope, event or Bcc is on record
 _SILENT = """
-SELECT m.message_key, list(DISTINCT f.name || '=' || f.value) AS facts
-FROM messages m JOIN links l USING (message_key)
-LEFT JOIN (SELECT obs, unnest(facts) AS f FROM observed) USING (obs)
-WHERE m.judged AND m.in_window AND NOT EXISTS (
-  SELECT 1 FROM named_recipients r WHERE r.message_key = m.message_key AND r.role IN ('envelope', 'event', 'bcc'))
-GROUP BY m.message_key ORDER BY m.message_key
+WITH silent AS (
+  SELECT msg, message_key FROM messages ANTI JOIN (
+    SELECT msg FROM copies WHERE list_has_any(roles, ['envelope', 'event', 'bcc'])) USING (msg)
+  WHERE judged AND in_window
+)
+SELECT s.message_key, list(DISTINCT f.name || '=' || f.value) AS facts
+FROM silent s JOIN joined USING (msg) LEFT JOIN (SELECT obs, unnest(facts) AS f FROM observed) USING (obs)
+GROUP BY s.message_key ORDER BY s.message_key
 """
 
 

@@ -83,7 +83,7 @@ def tables(
     for number, observation in enumerate(observations):
         encoder.add(Fragment(str(number), observation))
     connection.register("observations_arrow", encoder.table())
-    connection.execute("CREATE TABLE observations AS SELECT * FROM observations_arrow")
+    connection.execute("CREATE TABLE observed AS SELECT 7 * row_number() OVER () AS obs, * FROM observations_arrow")
     connection.register("statements_arrow", statement_table(statements))
     connection.execute("CREATE TABLE statements AS SELECT * FROM statements_arrow")
     stitch(connection)

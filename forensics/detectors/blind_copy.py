@@ -29,47 +29,48 @@ _SHARED = (
 
 _UNITS = f"""
 CREATE OR REPLACE TEMP TABLE units AS
-SELECT address, CASE WHEN registrable IN ({", ".join(f"'{one}'" for one in _SHARED)}) OR registrable = '' THEN address
+SELECT aid, address, CASE WHEN registrable IN ({", ".join(f"'{one}'" for one in _SHARED)}) OR registrable = '' THEN address
                      ELSE registrable END AS unit
 FROM addresses
 """  # noqa: S608  constants of this module
 
+# To whom a message openly went, else to whom at all: equal sets of addresses are one thread, as far as logs tell
 _PARTIES = """
 CREATE OR REPLACE TEMP TABLE parties AS
-SELECT message_key, md5(coalesce(string_agg(address, ' ' ORDER BY address) FILTER (visible),
-                                 string_agg(address, ' ' ORDER BY address))) AS parties
-FROM copies WHERE judged AND NOT trace_only GROUP BY message_key
+SELECT msg, coalesce(sum(hash(aid)) FILTER (visible), sum(hash(aid))) AS parties
+FROM copied WHERE judged AND NOT trace_only GROUP BY msg
 """
 
 _CANDIDATES = """
 CREATE OR REPLACE TEMP TABLE candidates AS
-SELECT c.*, u.unit, p.parties
-FROM copies c JOIN units u USING (address) JOIN parties p USING (message_key)
-WHERE c.judged AND NOT c.own AND c.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND c.blind != 'no'
+SELECT c.msg, c.aid, u.unit, c.blind, c.alias, c.sent_at, c.in_window, c.sid, p.parties
+FROM copied c JOIN addresses a USING (aid) JOIN units u USING (aid) JOIN parties p USING (msg)
+WHERE c.judged AND NOT a.own AND a.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND c.blind != 'no'
 """
 
 # Everything that is counted of one unit (a domain, or one address of a shared provider)
 _FEATURES = """
 WITH inside AS (
-  SELECT unit, count(DISTINCT message_key) AS messages, count(DISTINCT parties) AS threads, count(DISTINCT sender) AS senders,
-         count(DISTINCT message_key) FILTER (blind = 'yes') AS known_blind, bool_and(alias) AS alias_only,
-         min(sent_at) AS first_inside, max(sent_at) AS last_inside, list_sort(list_distinct(list(sender))) AS sender_list
+  SELECT unit, count(DISTINCT msg) AS messages, count(DISTINCT parties) AS threads, count(DISTINCT sid) AS senders,
+         count(DISTINCT msg) FILTER (blind = 'yes') AS known_blind, bool_and(alias) AS alias_only,
+         min(sent_at) AS first_inside, max(sent_at) AS last_inside
   FROM candidates WHERE in_window GROUP BY unit
 ),
 ever AS (
   SELECT unit, min(sent_at) AS first_use, bool_or(visible) AS ever_visible
-  FROM copies JOIN units USING (address) WHERE judged AND NOT trace_only GROUP BY unit
+  FROM copied JOIN units USING (aid) WHERE judged AND NOT trace_only GROUP BY unit
 ),
-wrote AS (SELECT DISTINCT unit FROM messages m JOIN units u ON u.address = m.sender),
+wrote AS (SELECT DISTINCT unit FROM (SELECT DISTINCT sid FROM messages) m JOIN units u ON u.aid = m.sid),
 answering AS (
-  SELECT message_key, sender, sent_at FROM messages
+  SELECT sid, sent_at FROM messages
   WHERE judged AND (list_contains(routes, 'api') OR list_contains(routes, 'smtp'))
 ),
+senders AS (SELECT DISTINCT unit, sid FROM candidates WHERE in_window),
 compared AS (
   SELECT i.unit,
          count(*) FILTER (a.sent_at < coalesce($start::TIMESTAMPTZ, i.first_inside)) AS before,
          count(*) FILTER (a.sent_at >= i.first_inside AND a.sent_at <= i.last_inside) AS during
-  FROM inside i JOIN answering a ON list_contains(i.sender_list, a.sender) GROUP BY i.unit
+  FROM inside i JOIN senders s USING (unit) JOIN answering a USING (sid) GROUP BY i.unit
 )
 SELECT i.unit, messages, threads, senders, known_blind, alias_only, first_inside, last_inside, first_use,
        coalesce(ever_visible, false) AS ever_visible, w.unit IS NOT NULL AS wrote,
@@ -138,7 +139,8 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
         if unit.alias_only and unit.was_in_use(start):
             continue  # a list or forward that was there before: whoever wrote to the alias addressed it
         addresses = connection.execute(
-            "SELECT DISTINCT address FROM candidates WHERE unit = $unit AND in_window ORDER BY address", {"unit": unit.unit}
+            "SELECT address FROM units SEMI JOIN (SELECT aid FROM candidates WHERE in_window) USING (aid) WHERE unit = $unit ORDER BY address",
+            {"unit": unit.unit},
         ).fetchall()
         for (address,) in addresses:
             named = (

@@ -15,10 +15,10 @@ MIN_LENGTH = 5  # shorter names are one letter from too many honest ones
 MIN_PARTNER_MESSAGES = 10
 
 _DOMAINS = """
-SELECT registrable, bool_or(own) AS own, count(DISTINCT message_key) AS messages,
-       count(DISTINCT message_key) FILTER (in_window AND entry IS NULL AND indicator = '') AS inside,
+SELECT registrable, bool_or(own) AS own, count(DISTINCT msg) AS messages,
+       count(DISTINCT msg) FILTER (in_window AND entry IS NULL AND indicator = '') AS inside,
        bool_or(blind = 'yes' AND entry IS NULL) AS blind, min(sent_at) AS first_use
-FROM copies WHERE judged AND NOT trace_only AND registrable != '' GROUP BY registrable ORDER BY registrable
+FROM copied JOIN addresses USING (aid) WHERE judged AND NOT trace_only AND registrable != '' GROUP BY registrable ORDER BY registrable
 """
 
 # Letters and pairs that pass for one another in common screen fonts; both sides are folded the same way.

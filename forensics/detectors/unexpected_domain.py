@@ -14,22 +14,22 @@ MIN_PARTNERS = 3  # a new customer is alone with us; a collector stands beside m
 
 _ADDED = """
 WITH shown AS (
-  SELECT message_key, address, registrable, sender, sent_at, in_window
-  FROM copies WHERE judged AND visible AND NOT own AND indicator = '' AND entry IS NULL
+  SELECT DISTINCT msg, registrable, in_window
+  FROM copied JOIN addresses USING (aid) WHERE judged AND visible AND NOT own AND indicator = '' AND entry IS NULL
 ),
 beside AS (
-  SELECT s.registrable, s.message_key, min(o.registrable) AS partner
-  FROM shown s JOIN shown o ON o.message_key = s.message_key AND o.registrable != s.registrable
+  SELECT s.registrable, s.msg, min(o.registrable) AS partner
+  FROM shown s JOIN shown o ON o.msg = s.msg AND o.registrable != s.registrable
   WHERE s.in_window GROUP BY ALL
 ),
 counted AS (
-  SELECT registrable, count(DISTINCT message_key) AS messages, count(DISTINCT partner) AS partners FROM beside GROUP BY ALL
+  SELECT registrable, count(DISTINCT msg) AS messages, count(DISTINCT partner) AS partners FROM beside GROUP BY ALL
 ),
 used AS (
-  SELECT registrable, min(sent_at) AS first_use, count(DISTINCT message_key) AS total
-  FROM copies WHERE judged AND NOT trace_only GROUP BY registrable
+  SELECT registrable, min(sent_at) AS first_use, count(DISTINCT msg) AS total
+  FROM copied JOIN addresses USING (aid) WHERE judged AND NOT trace_only GROUP BY registrable
 ),
-wrote AS (SELECT DISTINCT a.registrable FROM messages m JOIN addresses a ON a.address = m.sender)
+wrote AS (SELECT DISTINCT a.registrable FROM (SELECT DISTINCT sid FROM messages) m JOIN addresses a ON a.aid = m.sid)
 SELECT c.registrable, c.messages, c.partners, u.total, u.first_use
 FROM counted c JOIN used u USING (registrable)
 WHERE c.messages >= $messages AND c.partners >= $partners AND ($start::TIMESTAMPTZ IS NULL OR u.first_use IS NULL OR u.first_use >= $start::TIMESTAMPTZ)

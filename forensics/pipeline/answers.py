@@ -40,7 +40,7 @@ HAVING NOT coalesce(archive, false) ORDER BY message_key, address
 """
 _UNEXPECTED = "SELECT message_key, address, reasons FROM copy_verdicts ORDER BY message_key, address"
 _EVIDENCE = """
-SELECT message_key, l.evidence, l.member, l.start, l."end" FROM links l JOIN message_verdicts USING (message_key) ORDER BY message_key, l.obs
+SELECT message_key, l.evidence, l.member, l.start, l."end" FROM links l JOIN message_verdicts USING (message_key) ORDER BY ALL
 """
 # Every record of every unexpected copy; equal records of equal files (a webhook sent again) once
 _COPIES = """

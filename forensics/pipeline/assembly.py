@@ -10,12 +10,14 @@ from pathlib import Path
 import duckdb
 
 from forensics.case import Case, view
-from forensics.columns import DEFECTS, OBSERVATIONS, STATEMENTS, decode
+from forensics.columns import DEFECTS, OBSERVATIONS, STATEMENTS, decode, timed
 from forensics.dates import FileClock, infer_clock
 from forensics.model import Fragment
 from forensics.pipeline.first_pass import PartWriter, Receipt, parsers, parts_of
 
 __all__ = ["assemble", "file_clocks"]
+
+_ROWS = 50_000  # whole messages turned at a time
 
 # Of a large file every so many pairs, from its first to its last: some thousands tell year, zone and where the zone changed
 _PAIRS = """
@@ -46,13 +48,24 @@ dated AS (
 SELECT evidence, member, stamp, utc FROM named JOIN dated USING (message_id) ORDER BY evidence, member, start
 """
 
-_ORDERED = """
-SELECT f.* FROM fragments f JOIN file_order o USING (evidence, member) ORDER BY f.key, o.position, f.start, f."end"
+# Most messages lie whole in one fragment, and are observations as they stand but for their stamps
+_ALONE = """
+CREATE OR REPLACE TEMP TABLE alone AS
+SELECT key FROM fragments WHERE source = $source
+GROUP BY key HAVING count(*) = 1 AND bool_and(opens AND closes AND NOT list_has_any([fact.name for fact in facts], $undecided))
+"""
+_WHOLE = "SELECT f.* FROM fragments f SEMI JOIN alone USING (key) WHERE f.source = $source"
+_PIECES = """
+SELECT f.* FROM fragments f JOIN file_order o USING (evidence, member) ANTI JOIN alone ON alone.key = f.key
+WHERE f.source = $source ORDER BY f.key, o.position, f.start, f."end"
 """
 
 
-def register_parts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Receipt], tables: Path) -> None:
-    """Views `observations` (whole ones), `fragments` (pieces), `raw_defects` and `raw_statements` over this run's parts."""
+def register_parts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Receipt], tables: Path) -> list[str]:
+    """Views `observations` (whole ones), `fragments` (pieces), `raw_defects` and `raw_statements` over this run's parts.
+
+    Returns the parts of whole observations.
+    """
     pieces = {f"fragments/{name}-" for name, parser in parsers().items() if parser.assemble is not None}
     listed = parts_of(receipts, "fragments", tables)
     apart = [part for part in listed if any(f"/{prefix}" in part for prefix in pieces)]
@@ -68,6 +81,7 @@ def register_parts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Rec
         else:
             connection.register(f"no_{name}", schema.empty_table())
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM no_{name}")  # noqa: S608  names are ours
+    return whole
 
 
 def file_clocks(
@@ -113,25 +127,34 @@ def assemble(
     case: Case,
     clocks: Mapping[tuple[str, str], FileClock],
     paths: Mapping[str, str],
+    whole: list[str],
 ) -> None:
-    """Write table `observations` from all fragments, and let the view of that name cover whole and assembled ones."""
+    """Write the part of observations that come from fragments, and make view `observed` of these and the `whole` ones."""
     _order_files(connection, clocks, paths)
     target = case.tables / "observations" / "assembled.parquet"
-    pieces = [parser for parser in parsers().values() if parser.assemble is not None]
+    unknown = FileClock()
     writer = PartWriter(target, case.key, lambda text: text)  # replies were redacted when the fragments were written
-    for parser in sorted(pieces, key=lambda one: one.name):
-        reader = connection.sql(f"SELECT * FROM ({_ORDERED}) WHERE source = $source", params={"source": parser.name})  # noqa: S608  our own text
-        fragments = _decoded(reader)
-        if parser.assemble is not None:
-            for observation in parser.assemble(fragments, clocks):
-                writer.add(Fragment("", observation))
+    for parser in sorted(parsers().values(), key=lambda one: one.name):
+        if parser.assemble is None:
+            continue
+        connection.execute("CREATE OR REPLACE TEMP TABLE alone (key VARCHAR)")
+        source = {"source": parser.name}
+        if parser.undecided is not None:
+            connection.execute(_ALONE, {**source, "undecided": sorted(parser.undecided)})
+            for rows in connection.sql(_WHOLE, params=source).to_arrow_reader(_ROWS):
+                writer.add_rows(timed(rows, lambda place, stamp: clocks.get(place, unknown).resolve(stamp, "syslog")))
+        for observation in parser.assemble(_decoded(connection.sql(_PIECES, params=source)), clocks):
+            writer.add(Fragment("", observation))
     writer.close()
+    _number(connection, [*whole, str(target)])
+
+
+def _number(connection: duckdb.DuckDBPyConnection, parts: list[str]) -> None:
+    """View `observed`: all observations where they lie, each with a number of its own (`obs`), that of its file and row."""
+    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE all_observations AS SELECT * FROM observations UNION ALL BY NAME SELECT * FROM read_parquet($part)",
-        {"part": str(target)},
+        f"CREATE OR REPLACE TEMP VIEW observed AS SELECT file_index::BIGINT * 1099511627776 + file_row_number AS obs, * FROM read_parquet([{listed}])"  # noqa: S608  names are ours
     )
-    connection.execute("DROP VIEW IF EXISTS observations")
-    connection.execute("CREATE VIEW observations AS SELECT * FROM all_observations")
 
 
 def _decoded(result: duckdb.DuckDBPyRelation) -> Iterator[Fragment]:

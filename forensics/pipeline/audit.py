@@ -138,7 +138,6 @@ class _Run:
             raise NoEvidenceError(_nothing(roots, [*problems, *(Problem(_path(items, d), d.reason) for d in planned)]))
         remove_strays(receipts, self.case.tables, lambda name: log.append("stale part removed", part=name))
         connection = engine(self.case.path, rows=sum(receipt.fragments for receipt in receipts))
-        register_parts(connection, receipts, self.case.tables)
         answers = self._answer(connection, items, receipts, [*planned], problems, duplicates)
         self._write(connection, answers, items, log)
         return self.case
@@ -200,13 +199,13 @@ class _Run:
     ) -> _Answered:
         self.watcher.step("Joining what the sources say of each message")
         paths = {identity: item.path for identity, item in items.items()}
+        whole = register_parts(connection, receipts, self.case.tables)
         clocks = file_clocks(connection, paths, year=self.options.year, zone=self.options.zone)
-        assemble(connection, self.case, clocks, paths)
+        assemble(connection, self.case, clocks, paths, whole)
         settle_stamps(connection, clocks)
         stitch(connection)
         own_basis = "policy"
         if not self.policy.domains:
-            connection.execute("CREATE OR REPLACE TEMP TABLE named_recipients (address VARCHAR)")
             self.policy = self.policy.with_own_domains(infer_own_domains(connection, self.incident))
             own_basis = "inferred from who submitted mail; name them in a policy or with --own-domain"
         lay_out(connection, self.incident, self.policy)
@@ -419,9 +418,9 @@ def _exposed_times(connection: duckdb.DuckDBPyConnection, verdict: str) -> list[
 def _store(connection: duckdb.DuckDBPyConnection, case: Case, items: dict[str, Item]) -> None:
     """Keep the tables that the answers came from, for notebooks and later questions."""
     for name, query in (
-        ("links", "SELECT * FROM links ORDER BY obs"),
-        ("messages", "SELECT * FROM messages ORDER BY message_key"),
-        ("envelopes", "SELECT * FROM copies ORDER BY message_key, address"),
+        ("links", 'SELECT evidence, member, start, "end", source, kind, message_key FROM links ORDER BY ALL'),
+        ("messages", "SELECT * EXCLUDE (msg, sid) FROM messages ORDER BY message_key"),
+        ("envelopes", "SELECT * EXCLUDE (msg, aid) FROM copies ORDER BY message_key, address"),
         ("findings", "SELECT * FROM findings ORDER BY detector, address, message_key"),
         ("message_verdicts", "SELECT * FROM message_verdicts ORDER BY message_key"),
         ("statements", "SELECT * FROM statements ORDER BY ALL"),

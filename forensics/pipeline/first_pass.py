@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from forensics.case import write_file, write_part
@@ -147,7 +148,14 @@ class PartWriter:
         if len(self._encoder) >= FLUSH:
             self._flush()
 
+    def add_rows(self, rows: pa.Table) -> None:
+        """Take observations in that are columns already; nothing in them is redacted here."""
+        self._flush()
+        self._writer.write_table(rows)
+
     def _flush(self) -> None:
+        if not len(self._encoder):
+            return
         self._writer.write_table(self._encoder.table())
         self._encoder = Encoder(self._key, self._redact)
 

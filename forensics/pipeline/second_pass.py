@@ -29,7 +29,7 @@ _WANTED = """
 SELECT l.message_key, o.evidence, o.member, o.start, o."end", o.source, o.kind, o.has_body, m.sent_at, v.place IS NOT NULL
 FROM links l JOIN observed o USING (obs) JOIN messages m USING (message_key) LEFT JOIN message_verdicts v USING (message_key)
 WHERE coalesce(v.place, 'unflagged') IN ({places}) AND o.kind NOT LIKE 'webhook:%' AND o.source IN ({sources})
-QUALIFY row_number() OVER (PARTITION BY l.message_key, o.source, o.has_body ORDER BY o.size DESC, o.obs) <= {copies}
+QUALIFY row_number() OVER (PARTITION BY l.message_key, o.source, o.has_body ORDER BY o.size DESC, o.evidence, o.member, o.start) <= {copies}
 ORDER BY o.evidence, o.member, o.start
 """
 
