@@ -174,6 +174,19 @@ def test_three_ids_that_agree_give_year_and_zone() -> None:
     assert clock.resolve("2025-09-18T14:30:00Z") == ("syslog", utc(2025, 9, 18, 14, 30), 0)
 
 
+@pytest.mark.parametrize(
+    ("hours", "zone"), [(2, "UTC+02:00"), (0, "UTC"), (-3.5, "UTC-03:30"), (5.75, "UTC+05:45"), (14, "UTC+14:00")]
+)
+def test_a_clock_tells_its_zone_and_how_many_ids_agree(hours: float, zone: str) -> None:
+    clock = infer_clock(pairs(*every_hour(TEN, 1_200), hours=hours))
+    assert clock.basis == f"year and zone ({zone}) from the times inside its queue ids (1,200 agree)"
+
+
+def test_a_clock_tells_every_zone_of_a_file() -> None:
+    clock = infer_clock([*pairs(*every_hour(utc(2025, 10, 25, 20)), hours=2), *pairs(*every_hour(utc(2025, 10, 26, 2)), hours=1)])
+    assert clock.basis == "year and zone (UTC+01:00, UTC+02:00) from the times inside its queue ids (8 agree)"
+
+
 def test_two_ids_give_the_year_and_leave_the_zone_unknown() -> None:
     assert infer_clock(pairs(*every_hour(TEN, 2))).resolve("--09-18T14:30:00") == (
         "syslog",

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics import dates, syslog
+from forensics import syslog
 from forensics.dates import FileClock, infer_clock
+from forensics.dates.moments import iso_moment, other_iso
 from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Role, Route, Span
 from forensics.syslog import Cut, Envelope, envelope
 from forensics.syslog.stamps import nearer
@@ -405,7 +406,7 @@ def test_a_clock_that_remembers_a_day_reads_its_stamps_as_one_that_does_not(
     ],
 )  # fmt: skip
 def test_the_short_way_to_an_iso_time_is_the_long_one(text: str) -> None:
-    assert dates._iso(text) == dates._other_iso(text)
+    assert iso_moment(text) == other_iso(text)
 
 
 def test_a_day_in_which_trust_in_a_zone_ends_is_not_read_as_one() -> None:
