@@ -12,23 +12,34 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 
 from forensics.addresses import canonical, canonical_message_id
 from forensics.dates import FileClock
-from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Recipient, Role, Route, Span, Statement
+from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Role
 from forensics.plugins import Parser, Record, Source
 from forensics.records import replaced
-from forensics.syslog import Cut, address_end, decoded, envelope, joined, line_runs, lost_messages, repeated, stamp
+from forensics.syslog import (
+    Piece,
+    PieceLedger,
+    address_end,
+    better_sender,
+    decoded,
+    envelope,
+    found_in_head,
+    joined,
+    repeated,
+    stamp,
+    unwrapped,
+    whole_number,
+)  # fmt: skip
 
 __all__ = ["PARSER"]
 
 OPEN_LIMIT = 50_000  # transactions held open; beyond it all are let go as pieces
 PIECE_LIMIT = 2_000  # recipients held for one of them
 _LIMIT = 4_096  # characters of an address, an identifier or an answer
-_HEADER = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]{1,40}:[ \t])")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]{0,16}m")
 _PLAIN = re.compile(rb"\[([A-Z]{3,9})\] \[([^\]\s]{1,80})\] \[([^\]\s]{1,64})\] ?")
 _UUID = re.compile(r"([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:\.(\d{1,9}))?(?:\.\d{1,9}){0,2}")
@@ -61,69 +72,35 @@ class _Said:
 
 
 @dataclass(slots=True, eq=False)
-class _Transaction:
-    """What has been read so far of one transaction, or of the connection itself."""
+class _Book(PieceLedger):
+    """One span while it is being read: its open transactions by host and connection, and each one's number."""
 
-    start: int
-    end: int
-    stamp: str
-    opens: bool = False
-    closes: bool = False
-    message_id: str = ""
-    sender: str = ""
-    size: int = -1
-    declared: int = -1
-    recipients: list[Recipient] = field(default_factory=list)
-    facts: set[tuple[str, str]] = field(default_factory=set)
-
-
-@dataclass(slots=True, eq=False)
-class _Book:
-    """One span while it is being read."""
-
-    evidence: str
-    member: str
-    start: int = 0
-    end: int = 0
-    stamp: str = ""
-    open: dict[tuple[str, str], dict[str, _Transaction]] = field(default_factory=dict)  # by host and connection
+    open: dict[tuple[str, str], dict[str, Piece]] = field(default_factory=dict)
     opened: int = 0
-    ignored: int = 0
-    ready: list[Record] = field(default_factory=list)
 
-    def defect(self, reason: str) -> None:
-        """The line at hand cannot be read, or not all of it."""
-        self.ready.append(Defect(Span(self.evidence, self.member, self.start, self.end), "haraka", reason))
-
-    def transaction(self, host: str, connection: str, number: str) -> _Transaction:
+    def transaction(self, host: str, connection: str, number: str) -> Piece:
         """The transaction of this number, new if there is none; "" is the connection itself."""
         if self.opened >= OPEN_LIMIT:
             self.let_all_go()
         held = self.open.setdefault((host, connection), {})
         if number not in held:
-            held[number] = _Transaction(self.start, self.end, self.stamp)
+            held[number] = Piece(self.start, self.end, self.stamp)
             self.opened += 1
         held[number].end = self.end
         return held[number]
 
-    def let_go(self, host: str, connection: str) -> None:
+    def let_connection_go(self, host: str, connection: str) -> None:
         """What is known of a connection goes out."""
         for number, one in self.open.pop((host, connection), {}).items():
             self.opened -= 1
-            facts = tuple(sorted({*one.facts, ("#transaction", number)}))
-            name = f"{connection}.{number}"
-            seen = Observation(
-                Span(self.evidence, self.member, one.start, one.end), "haraka", "queue", Route.SMTP, server=host,
-                message_id=one.message_id, ids=(f"queue:{host}/{name}" if host else f"queue:{name}",), sender=one.sender,
-                envelope_sender=one.sender, size=one.size, stamp=one.stamp, recipients=tuple(one.recipients),
-                declared=one.declared, facts=facts,
-            )  # fmt: skip
-            self.ready.append(Fragment(f"{host}/{connection}", seen, one.opens, one.closes))
+            name = f"{host}/{connection}.{number}" if host else f"{connection}.{number}"
+            key = f"{host}/{connection}"
+            self.let_go(one, key=key, kind="queue", host=host, ids=(f"queue:{name}",), facts=[("#transaction", number)])
 
     def let_all_go(self) -> None:
         """Let everything go as pieces."""
         for host, connection in tuple(self.open):
-            self.let_go(host, connection)
+            self.let_connection_go(host, connection)
 
 
 # --- the forms of a line -------------------------------------------------------------------------------------------------
@@ -190,12 +167,13 @@ def _named(fields: Fields) -> _Said:
 
 def _logged(line: bytes) -> tuple[str, str, _Said] | None:
     """Time, host and meaning of a line; time and host are "" where it writes none. None if it is none of Haraka's."""
-    if b"\x1b" in line:
-        line = _COLOUR.sub(b"", line)
-    said = _said(line) if line[:1] in {b"[", b"{", b"l"} else None
+    outer, text = unwrapped(line)
+    if b"\x1b" in text:
+        text = _COLOUR.sub(b"", text)
+    said = _said(text) if text[:1] in {b"[", b"{", b"l"} else None
     if said is not None:
-        return "", "", said
-    first, _, rest = line.partition(b" ")
+        return outer, "", said
+    first, _, rest = text.partition(b" ")
     time = stamp(first)
     said = _said(rest) if time else None
     if said is not None:
@@ -227,42 +205,27 @@ def _enter(book: _Book, host: str, said: _Said) -> None:
     one = book.transaction(host, connection, number)
     act(book, one, said.address, said.fields)
     if said.word == "disconnect" or len(one.recipients) >= PIECE_LIMIT:
-        book.let_go(host, connection)
+        book.let_connection_go(host, connection)
 
 
-def _sender(book: _Book, one: _Transaction, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
+def _sender(book: _Book, one: Piece, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
     one.opens = True
-    one.sender = one.sender or _canonical(address[:_LIMIT])
+    one.sender = better_sender(one.sender, book.address(address)[0])
 
 
-def _recipient(book: _Book, one: _Transaction, address: str, fields: Fields) -> None:
+def _recipient(book: _Book, one: Piece, address: str, fields: Fields) -> None:
     code = fields.get("code", "")
     outcome = _CODES.get(code)
     if outcome is None:
         book.defect("what a recipient was told cannot be read; the line may be cut")
         outcome = Outcome.ACCEPTED
-    if not one.sender:
-        one.sender = _canonical(fields.get("sender", "")[:_LIMIT])
-    reply = " ".join(filter(None, (code, fields.get("msg", ""))))[:_LIMIT]
-    _note(book, one, address, (Role.ENVELOPE, outcome, reply))
+    one.sender = better_sender(one.sender, book.address(fields.get("sender", ""))[0])
+    book.name(one, address, outcome, " ".join(filter(None, (code, fields.get("msg", "")))))
 
 
-def _note(book: _Book, one: _Transaction, written: str, told: tuple[Role, Outcome, str], counts: str = "") -> None:
-    if len(written) > _LIMIT:
-        book.defect("an address is longer than any address")
-        return
-    address = _canonical(written)
-    role, outcome, reply = told
-    found = counts or ("" if written.lower() == address else written)
-    one.recipients.append(Recipient(address, role, outcome, found, reply=reply, stamp=book.stamp, start=book.start, end=book.end))
-
-
-_canonical = lru_cache(maxsize=4096)(canonical)
-
-
-def _content(book: _Book, one: _Transaction, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
+def _content(book: _Book, one: Piece, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
     """`message mid=... size=... rcpts=accepted/deferred/refused code=...`: DATA has ended; DENY refuses all of it."""
-    name, size, counts = fields.get("mid", ""), fields.get("size", ""), _COUNTS.fullmatch(fields.get("rcpts", ""))
+    name, counts = fields.get("mid", ""), _COUNTS.fullmatch(fields.get("rcpts", ""))
     if counts is None or (name.startswith("<") and ">" not in name):
         book.defect("what is told of a message cannot be read; the line may be cut")
         return
@@ -270,11 +233,11 @@ def _content(book: _Book, one: _Transaction, address: str, fields: Fields) -> No
     one.message_id = one.message_id or canonical_message_id(name[:_LIMIT])
     if one.declared < 0:
         one.declared = int(counts[1])
-        one.size = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else -1  # noqa: PLR2004  64 bits
+        one.size = whole_number(fields.get("size", ""))
     _verdict(one, fields)
 
 
-def _queue(book: _Book, one: _Transaction, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
+def _queue(book: _Book, one: Piece, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
     one.closes = True
     match = _QUEUED.search(fields.get("msg", "")[:_LIMIT])
     if match:
@@ -282,28 +245,36 @@ def _queue(book: _Book, one: _Transaction, address: str, fields: Fields) -> None
     _verdict(one, fields)
 
 
-def _verdict(one: _Transaction, fields: Fields) -> None:
+def _verdict(one: Piece, fields: Fields) -> None:
     if fields.get("code", "").startswith("DENY"):
         one.facts.add(("refused", fields["code"][:32]))
 
 
-def _delivered(book: _Book, one: _Transaction, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
+def _delivered(book: _Book, one: Piece, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
     """`delivered domain=... host=... response="..." rcpts=delivered/deferred/bounced`: for a domain, without addresses."""
     domain, counts = fields.get("domain", ""), fields.get("rcpts", "")
     if not domain or not _COUNTS.fullmatch(counts):
         book.defect("domain or count of a delivery cannot be read; the line may be cut")
         return
-    _note(book, one, f"*@{domain}", (Role.EVENT, Outcome.DELIVERED, fields.get("response", "")[:_LIMIT]), counts)
+    if len(domain) > _LIMIT:
+        book.defect("a domain is longer than any domain")
+        return
+    one.recipients.append(
+        Recipient(
+            canonical(f"*@{domain}"), Role.EVENT, Outcome.DELIVERED, counts, reply=fields.get("response", "")[:_LIMIT],
+            stamp=book.stamp, start=book.start, end=book.end,
+        )
+    )  # fmt: skip
 
 
-def _peer(book: _Book, one: _Transaction, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
+def _peer(book: _Book, one: Piece, address: str, fields: Fields) -> None:  # noqa: ARG001  all acts are alike
     if fields.get("ip"):
         one.facts.add(("client", fields["ip"][:64]))
     if fields.get("relay") == "Y":
         one.facts.add(("relay", "true"))
 
 
-Act = Callable[[_Book, _Transaction, str, Fields], None]
+Act = Callable[[_Book, Piece, str, Fields], None]
 _ACTS: Mapping[tuple[str, str, bool], Act] = {
     ("core", "sender", True): _sender,
     ("core", "recipient", True): _recipient,
@@ -320,41 +291,25 @@ _ACTS: Mapping[tuple[str, str, bool], Act] = {
 
 def _read(source: Source) -> Iterator[Record]:
     """Fragments, defects and losses of one span, and a tally of its lines."""
-    span = source.span
-    book, total = _Book(span.evidence, span.member), 0
-    for offset, run in line_runs(source.blocks(max(span.start - 1, 0)), span.start, span.end):
-        total += len(run)
-        end = offset - 1
-        for line in run:
-            book.start, end = end + 1, end + 1 + len(line)
-            book.end = end
-            _line(book, line)
-        yield from book.ready
-        book.ready.clear()
+    book = _Book(source.span, "haraka", canonical=canonical)
+    for line in book.lines(source):
+        _line(book, line)
+        if book.ready:
+            yield from book.told()
     book.let_all_go()
-    yield from book.ready
-    yield Statement(span, "haraka", "tally", value=total, rows=book.ignored)
+    yield from book.told()
+    yield book.tally()
 
 
 def _line(book: _Book, line: bytes) -> None:
-    if isinstance(line, Cut):
-        book.end = book.start + line.length
-        book.defect("a line is longer than any line of a log")
-        return
     found = _logged(line)
     if found is not None:
         book.stamp, host, said = found
         _enter(book, host, said)
         return
-    wrapped = envelope(line)
-    lost = lost_messages(wrapped.program, wrapped.payload) if wrapped else 0
-    if wrapped and lost:
-        span = Span(book.evidence, book.member, book.start, book.end)
-        book.ready.append(Statement(span, "haraka", "lost", scope=wrapped.host, value=lost, stamp=wrapped.stamp))
-    elif _looks_cut(line, wrapped is not None and wrapped.program.lower() != "haraka"):
-        book.defect("a Haraka line cannot be read; it may be cut")
-    else:
-        book.ignored += 1
+    other = envelope(line)
+    cut = _looks_cut(line, other is not None and other.program.lower() != "haraka")
+    book.odd(other, "a Haraka line cannot be read; it may be cut" if cut else "")
 
 
 def _looks_cut(line: bytes, foreign: bool) -> bool:
@@ -425,14 +380,11 @@ def _told(
 
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether most lines are Haraka's, and one of them names a connection. A mail that quotes such lines is a mail."""
-    if _HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\r\n")) or (b"uuid" not in head and b"] [" not in head):
+    """Whether most lines are those of a log, and one of them names a connection of Haraka."""
+    bare = head.replace(b"\0", b"")
+    if b"uuid" not in bare and b"] [" not in bare:
         return False
-    rows = [row.lstrip(b"\0").rstrip(b"\r") for row in head.split(b"\n")[:500] if row.strip(b"\0\r ")]
-    found = [_logged(row[:65536]) for row in rows]
-    ours = [one[2] for one in found if one is not None]
-    others = sum(one is None and envelope(row[:65536]) is not None for row, one in zip(rows, found, strict=True))
-    return 2 * (len(ours) + others) >= len(rows) and any(_UUID.fullmatch(one.uuid) for one in ours)
+    return any(_UUID.fullmatch(said.uuid) for _, _, said in found_in_head(head, _logged))
 
 
 PARSER = Parser(

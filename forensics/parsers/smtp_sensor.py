@@ -24,7 +24,7 @@ from forensics.model import (
 )  # fmt: skip
 from forensics.plugins import Parser, Record, Source
 from forensics.records import constructor
-from forensics.syslog import Cut, address_end, decoded, lines
+from forensics.syslog import Cut, address_end, decoded, envelope, head_lines, log_lines, unwrapped
 
 __all__ = ["PARSER"]
 
@@ -40,6 +40,8 @@ _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _CODE = re.compile(r"\s{0,9}([2-5])\d\d\b")
 _ZEEK_KEYS = frozenset(("mailfrom", "rcptto", "last_reply", "is_webmail", "trans_depth"))
 _SETS = frozenset(("rcptto", "to", "cc", "path", "fuids"))
+_SENSORS = frozenset(("suricata", "zeek", "bro"))
+_PREFIX = 512  # bytes in which a logger's own words stand
 _SHOWS_SMTP = (b'"smtp"', b'"mailfrom"', b'"rcptto"', b'"helo"')
 _HEADER_KEYS = (
     "date",
@@ -152,18 +154,29 @@ def read(source: Source) -> Iterator[Record]:
     span = source.span
     book = _Book(span.evidence, span.member)
     total = 0
-    for offset, line in lines(source.blocks(max(span.start - 1, 0)), span.start, span.end):
+    for start, end, row in log_lines(source):
         total += 1
-        if line.startswith(b"{") and not any(mark in line for mark in _SHOWS_SMTP):
+        line = _sent(row)
+        if isinstance(row, Cut):
+            yield book.defect(start, end, row.reason)
+        elif line.startswith(b"{") and not any(mark in line for mark in _SHOWS_SMTP):
             book.ignored += 1
-        elif isinstance(line, Cut):
-            yield book.defect(offset, offset + line.length, "a line is longer than any record of a sensor")
         else:
-            yield from _line(book, line, offset, offset + len(line))
+            yield from _line(book, line, start, end)
     if book.hidden:
         reason = f"{book.hidden} sessions went on under TLS, or without an envelope: the sensor saw no recipients of their mail"
         yield book.defect(*book.hidden_span, reason)
     yield Statement(span, _NAME, "tally", value=total, rows=book.ignored)
+
+
+def _sent(line: bytes) -> bytes:
+    """What a sensor wrote of a line that a container runtime or a logger may have wrapped; any other line as it is."""
+    _, text = unwrapped(line)
+    if b'"SYSLOG_IDENTIFIER"' in text or (text[:1] not in {b"{", b"#"} and b": {" in text[:_PREFIX]):
+        found = envelope(text)
+        if found and found.program.lower() in _SENSORS and found.payload.startswith(b"{"):
+            return found.payload
+    return text
 
 
 def _line(book: _Book, line: bytes, start: int, end: int) -> Iterator[Record]:
@@ -408,14 +421,14 @@ def _told(  # noqa: PLR0913  what two formats tell of one mail
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
     """Whether this begins as Zeek's smtp.log does, or with a JSON record of its form or of Suricata's EVE."""
-    head = head.lstrip(b"\xef\xbb\xbf")
-    if head.startswith(b"#separator "):
+    rows = [one for row in head_lines(head) if (one := _sent(row.lstrip(b"\xef\xbb\xbf"))).strip(b"\0\r ")]
+    first = rows[0] if rows else b""
+    if first.startswith(b"#separator "):
         table = _Table()
-        for line in head.split(b"\n")[:20]:
+        for line in rows[:20]:
             if line.startswith(b"#"):
-                table.note(line.rstrip(b"\r"))
+                table.note(line)
         return table.path == b"smtp" or {"mailfrom", "rcptto"} <= set(table.fields)
-    first = next((row for row in head.split(b"\n") if row.strip()), b"")
     record = _json(first) if first.startswith(b"{") else None
     if record is None:
         return False

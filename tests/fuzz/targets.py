@@ -36,7 +36,8 @@ __all__ = ["CORPUS", "TARGETS", "Target", "seeds"]
 CORPUS = Path(__file__).resolve().parent / "corpus"
 _LIMITS = Limits(member_bytes=1 << 20, total_bytes=8 << 20, members=200, depth=4, seconds=3.0)
 _SMTP_LOGS = (
-    "exchange_protocol", "exchange_tracking", "exim", "haraka", "opensmtpd", "qmail", "sendmail", "smtp_sensor", "smtp_transcript", "stalwart",
+    "exchange_protocol", "exchange_tracking", "exim", "haraka", "hmailserver", "kumomta", "opensmtpd", "powermta", "qmail", "sendmail",
+    "smtp_sensor", "smtp_transcript", "stalwart",
 )  # fmt: skip
 _PIECES = 8  # into which a law cuts its input, at most: hostile input of one byte spans would take quadratic time
 _UNPACKED = 64 << 20  # bytes of one member that are read before a target has seen enough

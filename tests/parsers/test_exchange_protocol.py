@@ -15,8 +15,7 @@ from support import assembled, defects, observations, read, statements
 
 from forensics.columns import Encoder, decode
 from forensics.model import Direction, Fragment, Observation, Span
-from forensics.parsers import exchange_protocol
-from forensics.parsers.exchange_protocol import PARSER
+from forensics.parsers.exchange_protocol import PARSER, reading
 
 COLUMNS = "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context"
 QUEUED = "250 2.6.0 <m1@acme.example> [InternalId=7, Hostname=EX01.acme.example] 9 bytes Queued mail for delivery"
@@ -356,7 +355,7 @@ def test_woven_cut_and_shuffled_sessions_give_the_same(talks: list[Talk], order:
     expected = observations(PARSER, data)
     assert observations(PARSER, data, cut=cut) == expected
     with pytest.MonkeyPatch.context() as patch:  # letting go early changes nothing
-        patch.setattr(exchange_protocol, "_HELD", held)
+        patch.setattr(reading, "_HELD", held)
         assert observations(PARSER, data) == expected
     files = [written(lines[at::3]) for at in range(3)]
     order.shuffle(files)

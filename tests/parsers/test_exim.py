@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from support import FORMATS, assembled, clocks_of, defects, observations, read, statements
 
 from forensics.dates import FileClock
-from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Span, Statement
-from forensics.parsers.exim import PARSER, entries, messages, splits
+from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Recipient, Span, Statement
+from forensics.parsers.exim import PARSER, entries, messages, plain, reading, splits
 from forensics.parsers.exim.queue_ids import time_in
 from forensics.parsers.exim.targets import masked
 
@@ -152,6 +153,7 @@ def test_who_handed_it_in(text: str, direction: str, facts: dict[str, str]) -> N
         ('from <"x for a"@b.example> for c@b.example', ["c@b.example"]),
         ('for "x for a"@b.example root', ['"x for a"@b.example', "root"]),
         ('T="a S=1 for a@b.example', []),
+        ("id=m_", []),
     ],
 )
 def test_the_list_of_recipients(text: str, recipients: list[str]) -> None:
@@ -192,6 +194,7 @@ def test_a_list_that_had_no_room_declares_no_number() -> None:
         ("=> /dev/null <bob@acme.example> R=a T=**bypassed**", ("bob@acme.example", "", "rejected")),
         ("=> :blackhole: <bob@acme.example> R=a", ("bob@acme.example", "", "rejected")),
         ("=> discarded <bob@acme.example> R=a", ("bob@acme.example", "", "rejected")),
+        (f"=> discarded@b.example <bob@acme.example> {VIA}", ("discarded@b.example", "bob@acme.example", "delivered")),
         ("=> >eve@customer.example <bob@acme.example> R=a T=r", ("bob@acme.example", "", "accepted")),
         ("=> x@collector.example <system-filter> R=a T=b", ("x@collector.example", "system-filter", "delivered")),
         ('=> "a b <c@d>"@customer.example R=a T=b', ('"a b <c@d>"@customer.example', "", "delivered")),
@@ -245,6 +248,20 @@ def test_the_sender_of_a_message_without_arrival_stands_on_its_deliveries() -> N
     (one,) = observations(PARSER, log(f'=> bob@b.example F=<"a R=b"@acme.example> P=<x@b.example> {VIA}'))
     assert one.sender == '"a r=b"@acme.example'
     assert dict(one.facts)["partial"] in {"start", "end"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "delivered", "expected"),
+    [
+        ("root", "root <root@acme.example> R=localuser T=local_delivery", ["root@acme.example"]),
+        ("Root", "root <root@acme.example> R=localuser T=local_delivery", ["root@acme.example"]),
+        ("root", "admin <root@acme.example> R=localuser T=local_delivery", ["admin", "root"]),
+        ("root", "root@acme.example R=localuser T=local_delivery", ["root", "root@acme.example"]),
+    ],
+)
+def test_a_bare_local_name_is_the_recipient_whose_delivery_writes_it_so(listed: str, delivered: str, expected: list[str]) -> None:
+    found = told(log(f"<= s@b.example U=s P=local S=1 for {listed}", f"=> {delivered}"))
+    assert [address for address, _, _ in found] == expected
 
 
 # --- hops
@@ -315,9 +332,107 @@ def test_lines_and_near_misses(text: str, mail: int, broken: int) -> None:
         assert found.value - found.rows == (1 if mail or broken else 0)
 
 
-def test_headers_of_a_rejectlog_name_nobody() -> None:
+# --- messages refused with their headers
+
+REFUSED = (
+    f"2025-09-17 16:03:22 {Q} H=out.partner.example [192.0.2.40] F=<a@partner.example> rejected after DATA: spam score 9\n"
+    "Envelope-from: <a@partner.example>\n"
+    "Envelope-to: <Bob@acme.example>\n"
+    "    <x@collector.example>\n"
+    "P Received: from out.partner.example ([192.0.2.40])\n"
+    "\tfor forged@b.example; Wed, 17 Sep 2025 16:03:22 +0200\n"
+    "F From: a@partner.example\n"
+    "T To: Bob <bob@acme.example>,\n"
+    "\tann@acme.example\n"
+    "B Bcc: archive@collector.example,\n"
+    "    second@collector.example\n"
+    "I Message-ID: <m9@partner.example>\n"
+    "  Subject: 2025-09-17 16:03:22 1uyski-000000001E2-0ccc => b@fake.example R=x T=y\n"
+)
+AFTER = "2025-09-17 16:03:23 H=x [192.0.2.67] F=<> temporarily rejected RCPT <eve@acme.example>: greylisted\n"
+
+
+def test_a_refused_message_names_envelope_and_headers() -> None:
+    data = REFUSED.encode()
+    (one,) = observations(PARSER, data)
+    assert [(r.role.value, r.address, r.outcome.value) for r in one.recipients] == [
+        ("envelope", "bob@acme.example", "rejected"), ("envelope", "x@collector.example", "rejected"), ("to", "bob@acme.example", ""),
+        ("to", "ann@acme.example", ""), ("bcc", "archive@collector.example", "rejected"), ("bcc", "second@collector.example", "rejected"),
+    ]  # fmt: skip
+    assert (one.kind, one.message_id, one.sender, one.declared) == ("reject", "m9@partner.example", "a@partner.example", 2)
+    assert one.header_known
+    assert one.readings[0].clock == "queue_id"
+    assert data[one.span.start : one.span.end] == data[:-1]
+    assert totals(read(PARSER, data), "tally") == (13, 12)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_refused_message_is_whole_at_any_cut(newline: str) -> None:
+    data = (log("x").decode() + REFUSED + AFTER + REFUSED.replace("16:03:22", "16:03:24", 1)).replace("\n", newline).encode()
+    expected = read(PARSER, data)
+    assert len(fragments(expected)) == 3
+    for cut in (1, 2, 7, 40, 150, 333, 600):
+        found = read(PARSER, data, cut=cut)
+        assert sorted(map(repr, fragments(found))) == sorted(map(repr, fragments(expected))), cut
+        assert totals(found, "tally") == totals(expected, "tally")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("Envelope-to: <Bob@acme.example>\n    <x@collector.example>\n", ""), ["bob@acme.example", "ann@acme.example"]),
+        (("    <x@collector.example>\n", "    ...\n"), ["bob@acme.example", "ann@acme.example"]),
+        (("B Bcc: ", "* Bcc: "), ["bob@acme.example", "x@collector.example", "ann@acme.example"]),
+        (("B Bcc: ", "  Bcc: "), ["bob@acme.example", "x@collector.example", "ann@acme.example"]),
+        (("B Bcc: ", "2025-09-17 16:03:22 B Bcc: "), ["bob@acme.example", "x@collector.example", "ann@acme.example"]),
+        (("B Bcc: ", "\nB Bcc: "), ["bob@acme.example", "x@collector.example", "ann@acme.example"]),
+        (("Envelope-from: <a@partner.example>\n", ""), ["bob@acme.example", "x@collector.example", "ann@acme.example"]),
+        (("rejected after DATA: spam score 9\n", "rejected after DATA\n2025-09-17 16:03:22 x\n"), []),
+        (("rejected after DATA: spam score 9\n", "Warning: spam score 9\n"), []),
+    ],
+)
+def test_near_misses_of_a_refused_message(change: tuple[str, str], expected: list[str]) -> None:
+    assert change[0] in REFUSED
+    found = observations(PARSER, REFUSED.replace(*change).encode())
+    named = list(dict.fromkeys(r.address for one in found for r in one.recipients))
+    shown = [name for name in named if not name.endswith("collector.example") or name[:2] == "x@"]
+    assert shown == expected
+    assert ("archive@collector.example" in named) is (bool(expected) and "Bcc" not in change[0])
+    if "..." in change[1]:
+        assert (found[0].declared, dict(found[0].facts)["recipients_unknown"]) == (-1, "true")
+
+
+@pytest.mark.parametrize(
+    ("before", "login"),
+    [
+        ("F=<s@b.example> A=plain:svc ", "svc"),
+        ("F=<s@b.example> ", ""),
+        ("(A=plain:svc) F=<s@b.example> ", ""),
+        ('F=<"> A=plain:svc "@b.example> ', ""),
+    ],
+)
+def test_who_had_logged_in_before_a_refusal(before: str, login: str) -> None:
+    for data in (
+        log(f"H=x [192.0.2.1] {before}rejected RCPT <t@b.example>: no"),
+        REFUSED.replace("F=<a@partner.example> ", before).encode(),
+    ):
+        (one,) = observations(PARSER, data)
+        assert dict(one.facts).get("sasl_username", "") == login
+        assert one.direction is (Direction.SUBMITTED if login else Direction.UNKNOWN)
+
+
+def test_two_refused_messages_of_one_second_are_two() -> None:
+    other = REFUSED.replace(Q, "1uyskb-000000002AA-0001")
+    assert len(observations(PARSER, (REFUSED + other).encode())) == 2
+    assert len(observations(PARSER, REFUSED.encode(), ("\n" + REFUSED).encode())) == 1
+
+
+def test_a_rejectlog_names_whom_it_shows() -> None:
     found = observations(PARSER, (FORMATS / "exim" / "rejectlog.log").read_bytes())
-    assert [r.address for one in found for r in one.recipients] == ["nobody@acme.example", "bob@acme.example"]
+    assert [sorted({r.address for r in one.recipients}) for one in sorted(found, key=lambda one: one.span.start)] == [
+        ["nobody@acme.example"], ["archive@collector.example", "bob@acme.example"], ["bob@acme.example"],
+    ]  # fmt: skip
+    assert {r.outcome for one in found for r in one.recipients if r.role.value != "to"} == {Outcome.REJECTED}
 
 
 def test_hostile_words_name_nobody() -> None:
@@ -403,6 +518,131 @@ def test_pieces_out_of_reach_are_not_joined(monkeypatch: pytest.MonkeyPatch) -> 
     assert {one.reason.split()[0] for one in defects(PARSER, data)} == {"a", "an"}
 
 
+# --- other forms of a log
+
+
+def journal(data: bytes, *, raw: bool = False) -> bytes:
+    """Entries as `journalctl -o export` writes them; each stamp of Exim's is left out, as it is under syslog."""
+    records = []
+    for number, row in enumerate(data.splitlines()):
+        text = b"MESSAGE\n" + (len(row) - 20).to_bytes(8, "little") + row[20:] if raw else b"MESSAGE=" + row[20:]
+        records.append(
+            b"__CURSOR=s=1;i=%d\n__REALTIME_TIMESTAMP=17581177920000%02d\n_HOSTNAME=mx1\nSYSLOG_IDENTIFIER=exim\n_PID=7\n%b\n\n"
+            % (number, number, text)
+        )
+    return b"".join(records)
+
+
+def containers(data: bytes, *, docker: bool = False, size: int = 40) -> bytes:
+    """Lines as docker or Kubernetes write them, cut in pieces; docker cuts none that are shorter than 16 KiB."""
+    at, rows = "2025-09-17T14:03:12.345678901Z", []
+    for row in data.decode().splitlines():
+        if docker:
+            text = row + "\n"
+            pieces = [text[begin : begin + 16384] for begin in range(0, len(text), 16384)]
+            rows += [json.dumps({"log": piece, "stream": "stdout", "time": at}) for piece in pieces]
+        else:
+            pieces = [row[begin : begin + size] for begin in range(0, len(row), size)]
+            rows += [f"{at} stdout {'F' if number == len(pieces) else 'P'} {one}" for number, one in enumerate(pieces, 1)]
+    return "".join(f"{row}\n" for row in rows).encode()
+
+
+def bare(found: list[Observation]) -> list[tuple[Any, ...]]:
+    """What observations say, without place, time and host."""
+    return sorted(
+        (
+            one.ids[0].rpartition("/")[2], one.sender, one.message_id, one.size, one.declared, one.direction.value, one.facts,
+            sorted((r.address, r.original, r.written, r.outcome.value, r.reply) for r in one.recipients),
+        )
+        for one in found
+    )  # fmt: skip
+
+
+LOGGED = log(
+    'H=x [192.0.2.1] F=<s@b.example> rejected RCPT <t@b.example>: "\u00fc"',
+    f'<= s@b.example H=x [192.0.2.1] P=esmtpsa A=plain:u S=9 id=m@b.example T="\u00fc" for bob@b.example {"a" * 60}@c.example',
+    f'=> bob@b.example {VIA} C="250 OK id=1uyskb-000000002AA-0001"', f"** {'a' * 60}@c.example {VIA}: no\u010a", "Completed", "frozen by root",
+)  # fmt: skip
+LONG = log(f'<= s@b.example U=s P=local S=9 T="{"x" * 40_000}" for bob@b.example', "Completed")
+FORMS = {
+    "utf-16-le": ("\ufeff" + LOGGED.decode().replace("\n", "\r\n")).encode("utf-16-le"),
+    "utf-16-be": LOGGED.decode().encode("utf-16-be"),
+    "utf-16 of syslog": ("\ufeff" + by_syslog(LOGGED).decode()).encode("utf-16-le"),
+    "journal": journal(LOGGED),
+    "journal, binary": journal(LOGGED, raw=True),
+    "kubernetes, syslog": containers(by_syslog(LOGGED)),
+    "kubernetes": containers(LOGGED),
+    "kubernetes, whole": containers(LOGGED, size=10_000),
+    "docker": containers(LOGGED, docker=True),
+    "docker logs -t": b"".join(b"2025-09-17T14:03:12.345678901Z " + row + b"\n" for row in LOGGED.splitlines()),
+    "compose": b"".join(b"exim-1  | " + row + b"\n" for row in LOGGED.splitlines()),
+    "pod": b"".join(b"[pod/exim-0/exim] " + row + b"\n" for row in LOGGED.splitlines()),
+    "shipper": b"".join(
+        json.dumps({"@timestamp": "2025-09-17T14:03:12.345Z", "message": row}).encode() + b"\n"
+        for row in LOGGED.decode().splitlines()
+    ),
+    "byte order mark": b"\xef\xbb\xbf" + LOGGED,
+}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_a_log_in_another_form_tells_the_same_at_any_cut(form: str) -> None:
+    data = FORMS[form]
+    assert PARSER.sniff(data, "x")
+    expected = [one for one in observations(PARSER, LOGGED) if one.kind == "queue"]
+    records = read(PARSER, data)
+    whole = assembled(PARSER, fragments(records))
+    assert bare([one for one in whole if one.kind == "queue"]) == bare(expected)
+    assert [r.address for one in whole if one.kind == "reject" for r in one.recipients] == ["t@b.example"]
+    assert not [one for one in records if isinstance(one, Defect)]
+    assert totals(records, "tally") == (6, 0)
+    for cut in (1, 13, 64, 300, 1000):
+        parts = read(PARSER, data, cut=cut)
+        assert assembled(PARSER, fragments(parts), clocks_of(fragments(records))) == whole, cut
+        assert totals(parts, "tally") == (6, 0)
+
+
+@pytest.mark.parametrize(
+    "data", [containers(LONG, docker=True), containers(LONG, size=16_384), containers(by_syslog(LONG), docker=True)]
+)
+def test_lines_that_docker_cut_are_joined(data: bytes) -> None:
+    assert told(data) == told(LONG) == [("bob@b.example", "", "accepted")]
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "expected"),
+    [
+        ("2025-09-17T14:03:12.345678901Z ", "2025-09-17T14:03:12.345678Z"),
+        ("2025-09-18T23:03:12Z ", "2025-09-17T16:03:00"),  # wrapped a day later
+        ("exim-1  | ", "2025-09-17T16:03:00"),
+    ],
+)
+def test_the_stamp_of_a_wrapper_is_believed_as_far_as_a_zone_explains(wrapper: str, expected: str) -> None:
+    (one,) = observations(PARSER, wrapper.encode() + log(f"=> bob@b.example {VIA}"))
+    assert one.stamp == expected
+
+
+def test_a_record_of_the_journal_that_cannot_be_read_says_why() -> None:
+    data = journal(LOGGED, raw=True)[:-10]
+    assert [one.reason for one in defects(PARSER, data)] == ["a journal record ends within a field"]
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "lost"),
+    [
+        ("systemd-journald", "Suppressed 812 messages from exim4.service", 812),
+        ("systemd-journald", "Suppressed 812 messages from exim.service", 812),
+        ("systemd-journald", "Suppressed 812 messages from nginx.service", 0),
+        ("rsyslogd", "imuxsock lost 512 messages from pid 42 due to rate-limiting", 512),
+        ("exim", "Suppressed 812 messages from exim4.service", 0),
+    ],
+)
+def test_what_a_logger_lost_is_told(program: str, text: str, lost: int) -> None:
+    data = by_syslog(log("Completed")) + f"Sep 17 16:03:12 mx1 {program}[7]: {text}\n".encode()
+    for found in (data, ("\ufeff" + data.decode()).encode("utf-16-le")):
+        assert totals(read(PARSER, found), "lost")[0] == lost
+
+
 # --- sniffing
 
 
@@ -413,6 +653,8 @@ def test_pieces_out_of_reach_are_not_joined(monkeypatch: pytest.MonkeyPatch) -> 
         (log("H=x [192.0.2.1] F=<s@b.example> rejected RCPT <a@b.example>: no"), True),
         (b"2025-09-17 16:03:12 exim 4.97 daemon started: pid=1\n" + log("<= <> U=x P=local S=1"), True),
         (b"ample R=x T=y\n" + log("Completed"), True),
+        (REFUSED.encode(), True),
+        (REFUSED.replace(Q, "1uysk").encode(), False),
         (by_syslog(log("Completed")), True),
         (by_syslog(log("Completed")) + b"Sep 17 16:03:12 mx1 postfix/smtpd[7]: connect from x[192.0.2.1]\n", False),
         (b"Subject: our log\n\n" + log("Completed") * 9, False),
@@ -455,6 +697,8 @@ def test_a_log_split_into_files_tells_the_same(path: Any) -> None:
     rows = path.read_bytes().splitlines(keepends=True)
     if path.stem == "syslog-split":  # a piece in another file is a piece lost
         rows = [row for row in rows if b"]: [" not in row]
+    if path.stem == "rejectlog":  # so are headers, of which nobody knows whose they are
+        rows = [row for row in rows if row.startswith(b"2025")]
     whole = fragments(read(PARSER, b"".join(rows)))
     clock = next(iter(clocks_of(whole).values()), FileClock())
     expected = placeless(assembled(PARSER, whole, {whole[0].observation.span[:2]: clock}))
@@ -494,7 +738,122 @@ def test_any_cut_and_any_bound_tell_the_same(rows: list[tuple[str, str]], cut: i
             patch.setattr(messages, "OPEN_LIMIT", bound - 1)
             patch.setattr(messages, "PIECE_LIMIT", bound)
             patch.setattr(entries, "PIECE_LIMIT", bound)
+            patch.setattr(plain, "PIECE_LIMIT", bound)
             assert without_clock(data) == expected
+
+
+# --- the common way says what the careful one says
+
+
+def carefully(data: bytes) -> list[Any]:
+    """Every line by way of the tokenizer, which knows quotes; nothing at fixed places, nothing remembered between lines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_READERS", {})
+        return read(PARSER, data)
+
+
+_TAILS = [
+    '<= s@acme.example H=x [192.0.2.1] P=esmtpsa X=TLS1.3:a A=plain:u S=9 id=m@acme.example T="a b" from <s@acme.example> for a@b.example c@b.example',
+    '<= <> R=1uyska-0001Dz-B9 U=x P=local S=9 T="x for z@b.example"', "<= Root@acme.example U=s P=local S=9 id=m_ for root a@b.example",
+    "<= s@acme.example H=(a) [192.0.2.1]:25 P=esmtp S=9 id=m@acme.example from <s@acme.example> for A@b.example a@b.example",
+    f'=> a@b.example {VIA} X=TLS1.3:a CV=yes C="250 OK id=1uyskb-000000002AA-0001" QT=1s', f"=> a@b.example {VIA} QT=1s",
+    f'-> A@b.example F=<s@acme.example> {VIA} C="250 id=x id=1uyskb-0001Dz-B9"', f'=> a@b.example <D@b.example> F=<> {VIA} C="250 ok"',
+    '=> a@b.example R=r T=t C="250 queued as 7F3A21C4D0"', '=> a@b.example R=r T=t H=localhost [127.0.0.1] C="250 id=1uyskb-0001Dz-B9 Saved"',
+    "=> e <e@b.example> R=l T=l", f'=> c@b.example P=<s@b.example> {VIA} DN="/CN=a" C="250 \\"x\\" C=\\"id=1uyskb-0001Dz-B9"', "=> |/bin/x <f@b.example> R=l T=p",
+    f"** c@b.example {VIA}: SMTP error from remote mail server after end of data: 550 no", f"== c@b.example {VIA} defer (-44): 451",
+    '=> a@b.example R=r T=t C="250 id=1uyskb-0001Dz-B9" H=x [127.0.0.1]', '*> a@b.example R=r T=t C="250 ok"', "Completed", "Completed QT=2s", "frozen by root", "DKIM: d=b.example", "H=x [192.0.2.1] F=<s@b.example> rejected RCPT <a@b.example>: no",
+]  # fmt: skip
+_BITS = st.sampled_from([
+    '"', "\\", " ", "<", ">", " S=", " id=", " for ", ' T="', ' C="', " H=", " [127.", " [::1]", "id=1uyskb-0001Dz-B9", "queued as AAAAAA", ": ", "[7] ", "\u00fc", "@",
+    " F=<", "> ", "discarded", "/", "|", "_", "\r", "\t", "9", "A=plain:x", " U=", "Q", "<>", "2025-09-17 16:03:00 ", "+0200 ",
+])  # fmt: skip
+_MUTATIONS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6), st.one_of(st.just(""), _BITS)), max_size=3)
+_MUTATED = st.lists(
+    st.tuples(_IDS, st.sampled_from(_TAILS), _MUTATIONS, st.sampled_from(["", "[77] ", "+0200 "])), min_size=1, max_size=12
+)
+
+
+def mutated(rows: list[tuple[str, str, list[tuple[float, int, str]], str]]) -> bytes:
+    lines = []
+    for number, (queue_id, tail, changes, between) in enumerate(rows):
+        text = f"2025-09-17 16:03:{number // 3:02d} {between}{queue_id} {tail}"
+        for place, length, bit in changes:
+            at = round(place * len(text))
+            text = text[:at] + bit + text[at + length :]
+        lines.append(text)
+    return ("\n".join(lines) + "\n").encode()
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(_MUTATED)
+def test_the_common_way_says_what_the_careful_one_says(rows: list[tuple[str, str, list[tuple[float, int, str]], str]]) -> None:
+    data = mutated(rows)
+    for one in (
+        data,
+        data + data,
+        by_syslog(data),
+        by_syslog(data, stamps=False) + by_syslog(data, "2025-09-17T16:03:12.345+02:00 mx1 exim4[8]: "),
+    ):
+        assert read(PARSER, one) == carefully(one)
+
+
+@pytest.mark.parametrize("tail", _TAILS)
+def test_the_common_way_reads_what_it_knows(tail: str) -> None:
+    data = log(tail, tail.replace("9", "8"), tail)
+    for one in (data, data.replace(b"03:00", b"03:01"), by_syslog(data), data + by_syslog(data) + data):
+        assert read(PARSER, one) == carefully(one)
+
+
+@pytest.mark.parametrize(
+    ("tail", "at_once"),
+    [
+        (
+            '<= s@b.example H=x [192.0.2.1] P=esmtpsa A=plain:u S=9 id=m@b.example T="a b" from <s@b.example> for a@b.example',
+            True,
+        ),
+        ("<= <> R=1uyska-0001Dz-B9 U=x P=local S=9 id=m@b.example for a@b.example", True),
+        ('<= s@b.example H=x [192.0.2.1] P=esmtp S=9 id=m@b.example T="a \\" b" for a@b.example', False),
+        (f'=> a@b.example {VIA} X=TLS1.3:a C="250 OK id=1uyskb-000000002AA-0001" QT=1s', True),
+        (f"-> A@b.example F=<s@acme.example> {VIA}", True),
+        ("=> a <a@b.example> R=l T=l", True),
+        (f'=> a@b.example {VIA} C="250 \\"ok\\""', False),
+        ('=> a@b.example R=r T=t H=localhost [127.0.0.1] C="250 ok"', False),
+    ],
+)
+def test_lines_of_common_form_are_read_at_once(tail: str, at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+
+    def noted(quick: Any) -> Any:
+        def asked(*line: Any) -> bool:
+            said.append(quick(*line))
+            return said[-1]
+
+        return asked
+
+    readers = {flag: (quick and noted(quick), act) for flag, (quick, act) in reading._READERS.items()}
+    monkeypatch.setattr(reading, "_READERS", readers)
+    before = "<= s@acme.example U=s P=local S=9 id=m for a@b.example"
+    data = log(tail, "Completed", tail) if tail[0] == "<" else log(before, tail, tail)  # twice: the first time is to learn
+    for one in (data, re.sub(rb"(?m)^(.{20})", rb"\1[77] ", data), by_syslog(data)):
+        said.clear()
+        read(PARSER, one)
+        assert said[-1] is at_once
+
+
+def test_many_hosts_are_told_apart_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (
+        log(text)
+        for text in (f"<= s@b.example U=s P=local S=1 id=m for a@b.example {'c' * 9}@b.example", f"=> a@b.example {VIA}")
+    )
+    hosts = [f"Sep 17 16:03:12 mx{number} exim[7]: " for number in range(20)]
+    data = (
+        b"".join(by_syslog(first, host) for host in hosts) + first + b"".join(by_syslog(second, host) for host in hosts) + second
+    )
+    expected = without_clock(data)
+    assert len(expected) == 21
+    monkeypatch.setattr(messages, "HOST_LIMIT", 3)
+    assert without_clock(data) == expected
 
 
 _SLOW_FOR = re.compile(r" <= [^\n]* S=9(?: id=\S+)? for ([^\n\"]*)$", re.MULTILINE)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_forms import FORMS as LOG_FORMS
+from log_forms import by, forms_of, fragments, outcomes, prove_a_form, texts
 from support import FORMATS, assembled, defects, observations, read, statements
 
-from forensics.model import Defect, Direction, Fragment, Observation
+from forensics.model import Defect, Direction
 from forensics.parsers import haraka
 from forensics.parsers.haraka import PARSER
 
@@ -75,15 +77,7 @@ def disconnect(uuid: str, relay: str) -> Line:
 
 
 def told(data: bytes) -> list[tuple[str, str]]:
-    return sorted((r.address, r.outcome.value) for one in observations(PARSER, data) for r in one.recipients)
-
-
-def texts(found: list[Observation]) -> list[str]:
-    return sorted(map(repr, found))
-
-
-def fragments(records: list[Any]) -> list[Fragment]:
-    return [one for one in records if isinstance(one, Fragment)]
+    return outcomes(PARSER, data)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -231,6 +225,39 @@ def test_times_are_optional(form: Callable[..., bytes], before: str, stamp: str,
 )
 def test_sniff(head: bytes, expected: bool) -> None:
     assert PARSER.sniff(head, "haraka.log") is expected
+
+
+# --- forms of a log
+
+
+@pytest.mark.parametrize("log_form", LOG_FORMS)
+@pytest.mark.parametrize("form", FORMS)
+def test_any_form_of_a_log_tells_the_same(form: Callable[..., bytes], log_form: str) -> None:
+    lines = [
+        sender(f"{U}.1"), recipient(f"{U}.1", "a@customer.example"), recipient(f"{U}.1", "eve@collector.example", "DENY", "no"),
+        content(f"{U}.1"), delivered(f"{U}.1.1", "customer.example", "1/0/0"), disconnect(U, "Y"),
+        sender(f"{V}.1"), recipient(f"{V}.1", "b@customer.example"),
+    ]  # fmt: skip
+    prove_a_form(PARSER, form(*lines), log_form, by("haraka"))
+
+
+def test_a_container_gives_the_time_that_the_line_has_not() -> None:
+    data = b"2025-09-17T14:03:12.3Z stdout F " + default(recipient(f"{U}.1", "a@customer.example"))
+    (one,) = observations(PARSER, data)
+    assert (one.recipients[0].address, one.stamp) == ("a@customer.example", "2025-09-17T14:03:12.3Z")
+
+
+def test_a_line_that_another_program_writes_to_the_journal_names_nobody() -> None:
+    data = default(recipient(f"{U}.1", "a@customer.example"))
+    for program, count in (("haraka", 1), ("sshd", 0)):
+        assert len(observations(PARSER, forms_of(data, by(program))["export"])) == count
+
+
+@pytest.mark.parametrize("senders", [("ann", "s@acme.example"), ("s@acme.example", "ann"), ("s@acme.example", "t@acme.example")])
+def test_a_sender_with_a_domain_counts_at_any_cut(senders: tuple[str, str]) -> None:
+    data = default(*(sender(f"{U}.1", one) for one in senders), recipient(f"{U}.1", "b@customer.example"))
+    for cut in (None, 10, 100):
+        assert [one.sender for one in observations(PARSER, data, cut=cut)] == ["s@acme.example"]
 
 
 # --- laws

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support import FORMATS, assembled, defects, observations, read, statements
 
 from forensics.model import Direction, Fragment, Outcome, Statement
-from forensics.parsers.opensmtpd import PARSER, messages
+from forensics.parsers.opensmtpd import PARSER, messages, reading
+from forensics.syslog import Addresses
 
 SAMPLES = sorted((FORMATS / "opensmtpd").glob("*.log"))
 S = "1f2e3d4c5b6a7988"
@@ -107,6 +108,150 @@ def test_who_submitted(lines: list[str], direction: Direction) -> None:
         assert [one.direction for one in observations(PARSER, data, cut=cut)] == [direction]
 
 
+# --- the facts of the format, one by one
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        ("Ok", "delivered"),
+        ("TempFail", "deferred"),
+        ("PermFail", "bounced"),
+        ("Expire", "bounced"),
+        ("Loop", "bounced"),
+        ("Remove", "bounced"),
+    ],
+)
+def test_results(result: str, outcome: str) -> None:
+    for line in (delivery(result), delivery(result).replace("mta delivery", "mta event=delivery")):
+        (one,) = observations(PARSER, log(line))
+        assert [r.outcome.value for r in one.recipients] == [outcome]
+        assert defects(PARSER, log(line)) == []
+
+
+@pytest.mark.parametrize(
+    ("rcpt", "original"), [("rcpt=<> ", ""), ("", ""), ("rcpt=<-> ", ""), ("rcpt=<A@b.example> ", ""), ("rcpt=<l@b.example> ", "l@b.example")]
+)  # fmt: skip
+def test_a_local_delivery_may_name_who_was_meant(rcpt: str, original: str) -> None:
+    line = f"{S} mda delivery evpid=b7c8d9e011223344 from=<> to=<a@b.example> {rcpt}user=a delay=1s result=Ok stat=Delivered"
+    (one,) = observations(PARSER, log(line))
+    assert [(r.address, r.original, r.outcome, r.reply) for r in one.recipients] == [
+        ("a@b.example", original, Outcome.DELIVERED, "Delivered")
+    ]
+    assert defects(PARSER, log(line)) == []
+
+
+def test_each_accepted_recipient_is_named_before_any_delivery() -> None:
+    envelopes = [ENVELOPE, ENVELOPE.replace("11223344", "55667788").replace("<a@", "<c@")]
+    (one,) = observations(PARSER, log(MESSAGE.replace("nrcpt=1", "nrcpt=2").replace("size=16", "size=1615"), *envelopes))
+    assert (one.declared, one.size, one.message_id, one.sender) == (2, 1615, "", "s@acme.example")
+    assert [(r.address, r.outcome) for r in one.recipients] == [
+        ("a@b.example", Outcome.ACCEPTED),
+        ("c@b.example", Outcome.ACCEPTED),
+    ]
+    assert [name.partition("@")[0] for name in one.ids] == ["queue:mx1/b7c8d9e0"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "partial", "unknown"),
+    [
+        ([MESSAGE, ENVELOPE, delivery("Ok")], set(), False),
+        ([MESSAGE, ENVELOPE], {"end"}, False),
+        ([MESSAGE, ENVELOPE, delivery("TempFail")], {"end"}, False),
+        ([MESSAGE.replace("nrcpt=1", "nrcpt=2"), ENVELOPE, delivery("Ok")], {"end"}, False),
+        ([MESSAGE], {"end"}, True),
+        ([ENVELOPE, delivery("Ok")], {"start"}, False),
+        ([MESSAGE, ENVELOPE, delivery("Ok", to="x@b.example", rcpt="a@b.example")], set(), False),
+    ],
+)
+def test_what_lies_outside_of_the_logs(lines: list[str], partial: set[str], unknown: bool) -> None:
+    (one,) = observations(PARSER, log(*lines))
+    assert {value for name, value in one.facts if name == "partial"} == partial
+    assert ("recipients_unknown" in dict(one.facts)) is unknown
+
+
+def test_envelopes_of_one_message_share_its_digits() -> None:
+    found = observations(
+        PARSER, log(delivery("Ok"), delivery("Ok").replace("evpid=b7c8d9e0", "evpid=b7c8d9e1"), delivery("Ok", to="c@b.example"))
+    )
+    assert sorted((one.ids[0][:18], len(one.recipients)) for one in found) == [
+        ("queue:mx1/b7c8d9e0", 2),
+        ("queue:mx1/b7c8d9e1", 1),
+    ]
+
+
+def test_hosts_are_kept_apart() -> None:
+    found = observations(PARSER, log(MESSAGE, ENVELOPE) + log(MESSAGE, ENVELOPE).replace(b"mx1", b"mx2"))
+    assert sorted((one.server, len(one.recipients)) for one in found) == [("mx1", 1), ("mx2", 1)]
+
+
+@pytest.mark.parametrize(
+    ("relay", "stat", "handed"),
+    [
+        ("127.0.0.1 (localhost)", "250 2.0.0 d7c8d9e0 Message accepted for delivery", "mx1/d7c8d9e0"),
+        ("[::1] (localhost)", "250 2.0.0: d7c8d9e0 Message accepted for delivery", "mx1/d7c8d9e0"),
+        ("192.0.2.25 (mx)", "250 2.0.0 d7c8d9e0 Message accepted for delivery", ""),
+        ("127.0.0.1 (localhost)", "250 2.0.0 Ok: queued as 7F3A21C4D0", ""),
+        ("127.0.0.1 (localhost)", "250 2.0.0 d7c8d9e0d7c8 Message accepted for delivery", ""),
+    ],
+)
+def test_only_this_host_names_the_next_message(relay: str, stat: str, handed: str) -> None:
+    (one,) = observations(PARSER, log(delivery("Ok", relay=relay, stat=stat)))
+    assert dict(one.facts).get("handed_to", "") == handed
+    assert (one.recipients[0].outcome is Outcome.ACCEPTED) is relay.endswith("(localhost)")
+
+
+def test_releases_before_64() -> None:
+    rest = f"on session {S}: from=<s@acme.example>, to=<a@b.example>, size=1615, ndest=1, proto=ESMTP"
+    data = log(f"smtp-in: New session {S} from host app1 [192.0.2.10]", f"smtp-in: Accepted message b7c8d9e0 {rest}")
+    (one,) = observations(PARSER, data)
+    assert (one.size, one.declared, one.sender, dict(one.facts)["client"]) == (1615, 1, "s@acme.example", "app1 [192.0.2.10]")
+    assert [(r.address, r.outcome) for r in one.recipients] == [("a@b.example", Outcome.ACCEPTED)]
+
+
+@pytest.mark.parametrize(
+    ("program", "ours"), [("smtpd", True), ("opensmtpd", True), ("postfix/smtpd", False), ("smtpd-x", False), ("xsmtpd", False)]
+)
+def test_the_programs_of_opensmtpd(program: str, ours: bool) -> None:
+    data = log(MESSAGE, ENVELOPE).replace(b"smtpd", program.encode())
+    assert len(observations(PARSER, data)) == ours
+    assert PARSER.sniff(data, "") is ours
+
+
+def test_a_repeated_line_counts_once() -> None:
+    (one,) = observations(
+        PARSER, log(MESSAGE, f"message repeated 3 times: [ {ENVELOPE}]", f"message repeated 2 times: [ {MESSAGE}]")
+    )
+    assert [r.address for r in one.recipients] == ["a@b.example"]
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        (f"{S} smtp messages msgid=b7c8d9e0 size=16 nrcpt=1", 0),
+        (f"{S} mta delivered evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 0),
+        (f"{S} pony envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 0),
+        (f"{S}: smtp envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 1),
+        (f"{S}a smtp envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 1),
+        (f"{S}xsmtp envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 1),
+        (f"{S[1:]} smtp envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 1),
+        ("added smtp envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 0),
+        (f"x{S[1:]} smtp envelope evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example>", 0),
+        (S[:7], 1),
+        ("", 0),
+    ],
+)
+def test_words_that_look_like_an_event(text: str, broken: int) -> None:
+    assert observations(PARSER, log(text)) == []
+    assert (len(defects(PARSER, log(text))), totals(read(PARSER, log(text)))) == (broken, (1, 1 - broken))
+
+
+@pytest.mark.parametrize("tail", ["smtpd[7", "smtpd[7]", "smtpd[7]:", "smtpd["])
+def test_a_line_that_ends_before_its_text_is_told(tail: str) -> None:
+    data = log(MESSAGE) + f"2025-09-17T16:03:12Z mx1 {tail}\n".encode()
+    assert len(defects(PARSER, data)) == (tail != "smtpd[7]:")
+
+
 def test_an_id_that_comes_again_is_another_message() -> None:
     found = observations(PARSER, log(MESSAGE, ENVELOPE) + log(MESSAGE, ENVELOPE).replace(b"T16", b"T18"))
     assert len({one.ids for one in found}) == len(found)
@@ -151,8 +296,14 @@ _WORDS = [
     delivery("Ok", to="d@b.example", rcpt="a@b.example"), delivery("PermFail", stat="550 to=<forged@b.example>"),
     f"{S} smtp connected address=192.0.2.10 host=app", f"{S} smtp authentication user=svc result=ok", f"{S} smtp disconnected reason=quit",
     f'{S} smtp failed-command command="RCPT TO:<r@b.example>" result="550 no"', f"{S} smtp", S, "x",
+    delivery("Ok", to="e@b.example", relay="127.0.0.1 (localhost)"), delivery("Ok", to="f@b.example", stat="250 result="), f"{S} mta connected",
 ]  # fmt: skip
 _LOGS = st.lists(st.sampled_from(_WORDS), max_size=16)
+_OLD = [
+    f"{S} smtp event=message address=192.0.2.10 host=app msgid=b7c8d9e0 from=<s@acme.example> to=<a@b.example> size=9 ndest=1 proto=ESMTP",
+    f'{S} mta event=delivery evpid=b7c8d9e011223344 from=<s@acme.example> to=<a@b.example> rcpt=<-> source="x" relay="mx" delay=1s result="Ok" stat="250"',
+    f"{S} smtp event=closed reason=quit", f"{S} smtp event=connected address=192.0.2.10 host=app", f"{S} smtp event=mess", f"{S} mta event=",
+]  # fmt: skip
 
 
 @pytest.mark.property
@@ -170,6 +321,22 @@ def test_pieces_hold_what_the_whole_holds(rows: list[str], cut: int) -> None:
         patch.setattr(messages, "OPEN_LIMIT", 1)
         patch.setattr(messages, "PIECE_LIMIT", 2)
         assert told(read(PARSER, data)) == expected
+
+
+def _no_address(_: Addresses, text: bytes) -> str:  # noqa: ARG001  none is of common form
+    return ""
+
+
+@pytest.mark.property
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([*_WORDS, *_OLD]), max_size=16), st.integers(1, 400))
+def test_the_common_way_tells_what_the_careful_one_does(rows: list[str], cut: int) -> None:
+    data = log(*rows)
+    expected = read(PARSER, data, cut=cut)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Addresses, "__missing__", _no_address)
+        patch.setattr(reading, "_COMMON", {words: (words, None) for words in reading._COMMON})
+        assert read(PARSER, data, cut=cut) == expected
 
 
 _SLOW = re.compile(r" (?:smtp envelope|mta delivery) evpid=\w{16} from=<[^>]*> to=<([^>]*)>")

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_forms import FORMS, fragments, outcomes, prove_a_form
 from support import FORMATS, assembled, defects, observations, read, statements
 
-from forensics.model import Defect, Fragment, Observation, Span
-from forensics.parsers.qmail import PARSER, queue
+from forensics.model import Defect, Observation, Span
+from forensics.parsers.qmail import PARSER, queue, servers
 
 SAMPLES = sorted((FORMATS / "qmail").glob("*.log"))
 EPOCH = 1_758_117_792
@@ -36,21 +37,22 @@ def message(number: int, delivery: int, to: str, result: str = "success: ok/") -
 
 
 def told_of(*files: bytes) -> list[tuple[str, str]]:
-    return sorted((r.address, r.outcome.value) for one in observations(PARSER, *files) for r in one.recipients)
+    return outcomes(PARSER, *files)
 
 
 def told(data: bytes) -> list[tuple[str, str]]:
-    return told_of(data)
+    return outcomes(PARSER, data)
 
 
 def placeless(found: list[Observation]) -> list[str]:
-    """Observations without places, and with times instead of stamps: where a message crosses files, those name one of them."""
+    """Observations without places and doubts, and with times instead of stamps: where a message crosses files, those name one of them."""
     nowhere = Span("", "", 0, 0)
     return sorted(
         repr(
             dataclasses.replace(
                 one,
                 span=nowhere,
+                facts=tuple(fact for fact in one.facts if fact[0] != "server_unnamed"),
                 recipients=tuple(
                     sorted((dataclasses.replace(r, start=-1, end=-1, stamp="") for r in one.recipients), key=lambda r: r.address)
                 ),
@@ -175,12 +177,28 @@ def test_a_result_goes_to_the_delivery_that_this_daemon_began() -> None:
 
 @pytest.mark.parametrize(
     ("later", "expected"),
-    [(10, "delivered"), (86_000, "delivered"), (-3_000, "delivered"), (90_000, "accepted"), (-90_000, "accepted")],
+    [
+        (10, "delivered"),
+        (86_000, "delivered"),
+        (-30, "delivered"),
+        (-3_000, "accepted"),
+        (90_000, "accepted"),
+        (-90_000, "accepted"),
+    ],
 )
 def test_a_result_in_another_file_comes_soon_after(later: int, expected: str) -> None:
     first = multilog(*message(5, 7, "a@customer.example")[:3])
     second = f"@{0x400000000000000A + EPOCH + later:016x}149aa0b0 delivery 7: success: ok/\n".encode()
     assert told_of(first, second) == [("a@customer.example", expected)]
+
+
+@pytest.mark.parametrize(("later", "expected"), [(-3_000, "delivered"), (-4_000, "accepted"), (-90_000, "accepted")])
+def test_local_time_may_be_put_back_by_an_hour(later: int, expected: str) -> None:
+    def local(second: int, text: str) -> bytes:
+        return f"{datetime.fromtimestamp(EPOCH + second, UTC):%Y-%m-%d %H:%M:%S}.345678500 {text}\n".encode()
+
+    first = b"".join(local(0, text) for text in message(5, 7, "a@customer.example")[:3])
+    assert told_of(first, local(later, "delivery 7: success: ok/")) == [("a@customer.example", expected)]
 
 
 def test_a_result_after_its_message_ended_is_of_nobody() -> None:
@@ -255,11 +273,113 @@ def test_a_log_split_into_files_tells_the_same(path: Any) -> None:
         assert placeless(observations(PARSER, b"".join(rows[:at]), b"".join(rows[at:]))) == whole
 
 
+# --- forms
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("log", [multilog, splogger])
+def test_any_form_of_a_log_tells_the_same(form: str, log: Callable[..., bytes]) -> None:
+    plain = log(*message(5, 7, "b@customer.example"), *message(5, 8, "eve@collector.example", "deferral: x/")[:-1])
+    prove_a_form(PARSER, plain, form, lambda row: ("qmail", row.partition(" qmail: ")[2] or row))
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_last_line_without_end_is_cut_in_two_bytes_too(codec: str) -> None:
+    data = multilog(*message(57, 7, "a@customer.example")[:-1], "starting delivery 8: msg 5 to remote b@customer.ex").decode()
+    whole, cut = (("\ufeff" + text).encode(codec) for text in (data, data[:-1]))
+    assert (len(observations(PARSER, whole)), len(defects(PARSER, whole))) == (2, 0)
+    assert (len(observations(PARSER, cut)), len(defects(PARSER, cut))) == (1, 1)
+
+
+def test_a_container_gives_the_time_that_the_line_has_not() -> None:
+    data = b"2025-09-17T14:03:12.3Z stdout F starting delivery 7: msg 5 to remote b@customer.example\n"
+    (one,) = observations(PARSER, data)
+    assert (one.recipients[0].address, one.stamp) == ("b@customer.example", "2025-09-17T14:03:12.3Z")
+
+
+# --- servers without names
+
+
+def later(data: bytes, seconds: int) -> bytes:
+    """The same log, written so much later."""
+    return re.sub(rb"@([0-9a-f]{16})", lambda match: b"@%016x" % (int(match[1], 16) + seconds), data)
+
+
+def doubts(found: list[Observation]) -> list[tuple[str, str]]:
+    """Recipients, and what is not sure of the server."""
+    return sorted((r.address, dict(one.facts).get("server_unnamed", "")) for one in found for r in one.recipients)
+
+
+A, B = message(5, 40, "a@customer.example"), message(5, 90, "b@customer.example")
+END = ["delivery {}: failure: no/", "end msg 5"]
+JOINED, APART = "joined across files that may be of two servers", "the rest may lie in another of the logs without a host"
+
+
+def test_files_of_one_server_join_where_the_count_of_deliveries_goes_on() -> None:
+    first = multilog(*A[:3])
+    second = later(multilog(*message(6, 41, "c@customer.example"), *(text.format(40) for text in END)), 3600)
+    found = observations(PARSER, first, second)
+    assert doubts(found) == [("a@customer.example", ""), ("c@customer.example", "")]
+    assert told_of(first, second) == [("a@customer.example", "bounced"), ("c@customer.example", "delivered")]
+
+
+def test_a_gap_in_the_count_is_told_of_what_lies_on_both_sides_of_it() -> None:
+    first = multilog(*A[:3])
+    for delivery in (1, 39, 77):  # a daemon begun anew, another server's, files that are missing
+        second = later(multilog(*message(6, delivery, "c@customer.example"), "end msg 5"), 3600)
+        assert doubts(observations(PARSER, first, second)) == [("a@customer.example", JOINED), ("c@customer.example", "")]
+
+
+def test_logs_of_the_same_time_are_of_two_servers() -> None:
+    one = multilog(*A[:3]) + later(multilog(*message(9, 41, "x@customer.example")), 7200)
+    other = later(multilog(*B[:3]), 120) + later(multilog(*message(9, 91, "y@customer.example")), 7300)
+    found = observations(PARSER, one, other)
+    assert doubts(found) == [
+        ("a@customer.example", APART), ("b@customer.example", APART), ("x@customer.example", ""), ("y@customer.example", ""),
+    ]  # fmt: skip
+    assert len({ids for one in found for ids in one.ids}) == 4
+
+
+def test_each_of_two_servers_goes_on_in_its_own_next_file() -> None:
+    logs = [
+        multilog(*A[:3]) + later(multilog("bounce msg 5 qp 7"), 7200),
+        later(multilog(*B[:3]), 60) + later(multilog("bounce msg 5 qp 8"), 7300),
+        later(multilog(*message(6, 91, "d@customer.example"), *(text.format(90) for text in END)), 12_000),
+        later(multilog(*message(6, 41, "c@customer.example"), "delivery 40: success: ok/", "end msg 5"), 12_060),
+    ]
+    assert told_of(*logs) == [
+        ("a@customer.example", "delivered"), ("b@customer.example", "bounced"),
+        ("c@customer.example", "delivered"), ("d@customer.example", "delivered"),
+    ]  # fmt: skip
+    assert doubts(observations(PARSER, *logs)) == [
+        ("a@customer.example", ""), ("b@customer.example", ""), ("c@customer.example", ""), ("d@customer.example", ""),
+    ]  # fmt: skip
+
+
+def test_a_file_that_may_go_on_with_two_logs_goes_on_with_none() -> None:
+    logs = [
+        multilog(*A[:3]) + later(multilog("bounce msg 5 qp 7"), 7200),
+        later(multilog(*B[:3]), 60) + later(multilog("bounce msg 5 qp 8"), 7300),
+        later(multilog(*message(6, 1, "c@customer.example"), "end msg 5"), 12_000),
+    ]
+    found = observations(PARSER, *logs)
+    assert doubts(found) == [("a@customer.example", APART), ("b@customer.example", APART), ("c@customer.example", "")]
+    assert sum(not one.recipients for one in found) == 1  # the end of a message of which nothing else is known
+
+
+def test_hosts_that_are_named_are_never_in_doubt() -> None:
+    first, second = splogger(*A[:3]), splogger(*message(6, 1, "c@customer.example"), "end msg 5")
+    assert doubts(observations(PARSER, first, second)) == [("a@customer.example", ""), ("c@customer.example", "")]
+
+
+def test_very_many_logs_without_a_host_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_MOST", 3)
+    logs = [later(multilog(*message(5, 10 * number + 7, f"r{number}@customer.example")[:3]), number) for number in range(20)]
+    logs = [data + later(multilog("bounce msg 5 qp 7"), 90_000 + number) for number, data in enumerate(logs)]
+    assert [address for address, _ in told_of(*logs)] == sorted(f"r{number}@customer.example" for number in range(20))
+
+
 # --- laws
-
-
-def fragments(records: list[Any]) -> list[Fragment]:
-    return [one for one in records if isinstance(one, Fragment)]
 
 
 _EVENTS = st.one_of(

@@ -15,6 +15,7 @@ from support import FORMATS, assembled, clocks_of, defects, observations, read, 
 from forensics.dates import FileClock
 from forensics.model import Direction, Fragment, Observation, Outcome, Role, Span, Statement
 from forensics.parsers.sendmail import PARSER, fields, messages
+from forensics.syslog import Addresses
 
 SAMPLES = sorted((FORMATS / "sendmail").glob("*.log"))
 Q = "58HE3CaB004711"
@@ -285,6 +286,153 @@ def test_sniff(head: bytes, expected: bool) -> None:
     assert PARSER.sniff(head, "maillog") is expected
 
 
+# --- the facts of the format, one by one
+
+
+def test_a_submission_and_its_deliveries() -> None:
+    (one,) = observations(
+        PARSER,
+        log(
+            f"{Q}: from=<app@acme.example>, size=909, class=0, nrcpts=3, msgid=<m1@acme.example>, proto=ESMTP, daemon=MTA, relay=app1 [192.0.2.10]",
+            f"{Q}: to=<bob@customer.example>,<archive@collector.example>, ctladdr=<app@acme.example> (1001/1001), delay=00:00:02, mailer=esmtp,"
+            " relay=mx. [192.0.2.25], dsn=2.0.0, stat=Sent (ok 1234)",
+            f"{Q}: to=<dora@customer.example>, ctladdr=<app@acme.example> (1001/1001), delay=00:00:02, mailer=esmtp, stat=queued",
+        ),
+    )
+    assert (one.sender, one.size, one.declared, one.message_id) == ("app@acme.example", 909, 3, "m1@acme.example")
+    assert [(r.address, r.original, r.outcome, r.reply) for r in one.recipients] == [
+        ("bob@customer.example", "", Outcome.DELIVERED, "ok 1234"),
+        ("archive@collector.example", "", Outcome.DELIVERED, "ok 1234"),
+        ("dora@customer.example", "", Outcome.ACCEPTED, "queued"),
+    ]
+    assert dict(one.facts) == {"partial": "end", "client": "app1 [192.0.2.10]", "origin": "smtp"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("<a@b.example>,<c@b.example>, [more]", ""), ("<d@b.example>", "")], ["a@b.example", "c@b.example", "d@b.example"]),
+        ([("<a@b.example>,<c@b.example>, [more], ctladdr=<s@acme.example> (1/1)", ""), ("<d@b.example>", "")], ["a@b.example", "c@b.example", "d@b.example"]),
+        ([("<a@b.example>,root, [more], ctladdr=<s@acme.example> (1/1)", ""), ("<d@b.example>", "")], ["a@b.example", "root", "d@b.example"]),
+        ([('<"a, [more]"@b.example>,<c@b.example>', "")], ['"a, [more]"@b.example', "c@b.example"]),
+        ([("<a@b.example>,<c@b.example>, [more]", ""), ("<c@b.example>", "")], ["a@b.example", "c@b.example"]),
+    ],
+)  # fmt: skip
+def test_a_long_list_goes_on_in_further_lines(lines: list[tuple[str, str]], expected: list[str]) -> None:
+    data = log(f"{Q}: {FROM.format(len(expected))}", *[sent(to) for to, _ in lines])
+    (one,) = observations(PARSER, data)
+    assert [r.address for r in one.recipients] == expected
+    assert defects(PARSER, data) == []
+    assert "partial" not in dict(one.facts)
+
+
+def test_recipients_are_counted_after_aliases_are_expanded() -> None:
+    aliases = "<staff@acme.example>"
+    data = log(
+        f"{Q}: {FROM.format(3)}", *[sent(f"<{to}@b.example>, ctladdr={aliases} (8/12)") for to in "abc"],
+    )  # fmt: skip
+    (one,) = observations(PARSER, data)
+    assert (one.declared, len(one.recipients), {r.original for r in one.recipients}) == (3, 3, {"staff@acme.example"})
+    assert "partial" not in dict(one.facts)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "outcome"),
+    [
+        (
+            "ruleset=check_rcpt, arg1=<a@b.example>, relay=x [192.0.2.1], reject=550 5.7.1 <a@b.example>... Relaying denied",
+            "reject",
+            "rejected",
+        ),
+        ("ruleset=check_compat, arg1=<s@b.example>, arg2=<a@b.example>, relay=x, reject=550 5.7.1 no", "reject", "rejected"),
+        ("Milter: to=<a@b.example>, reject=550 5.7.1 no", "reject", "rejected"),
+        ("<a@b.example>... User unknown", "reject", "rejected"),
+        (sent("<a@b.example>", "User unknown", "mailer=esmtp, dsn=5.1.1")[16:], "queue", "bounced"),
+    ],
+)
+def test_who_was_refused_was_attempted(text: str, kind: str, outcome: str) -> None:
+    (one,) = observations(PARSER, log(f"{Q}: {text}", f"{Q}: {FROM.format(0)}"))
+    assert [(r.address, r.outcome.value) for r in one.recipients] == [("a@b.example", outcome)]
+    assert one.kind == kind
+    (one,) = observations(PARSER, log(f"{Q}: {text}", f"{Q}: {FROM.format(1)}", sent("<c@b.example>")))
+    assert {r.address: r.outcome.value for r in one.recipients} == {"a@b.example": outcome, "c@b.example": "delivered"}
+    assert one.kind == "queue"
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("58HE3DaB004712: clone: owner=list-owner@acme.example", ["58HE3DaB004712"]),
+        ("clone 58HE3DaB004712, owner=list-owner@acme.example", ["58HE3DaB004712"]),
+        ("clone: 58HE3DaB004712, owner=list-owner@acme.example", ["58HE3DaB004712"]),
+        ("split: maxrcpts=2, rcpts=4, count=2, id=58HE3DaB004712", ["58HE3DaB004712"]),
+        ("split: maxrcpts=2, rcpts=6, count=3, ids=58HE3DaB004712, 58HE3DcD004712", ["58HE3DaB004712", "58HE3DcD004712"]),
+        ("clone abcdefghijklmn, owner=x", []),
+        ("x clone 58HE3DaB004712, owner=x", []),
+        ("58HE3DaB004712: cloned: owner=x", []),
+    ],
+)
+def test_a_copy_of_the_envelope_is_the_same_message(text: str, ids: list[str]) -> None:
+    (one,) = observations(PARSER, log(f"{Q}: {FROM.format(1)}", f"{Q}: {text}"))
+    assert one.ids == (f"queue:mx1/{Q}", *[f"queue:mx1/{name}" for name in ids])
+
+
+@pytest.mark.parametrize("word", ["DSN", "return to sender", "postmaster notify", "sender notify", "return receipt", "DSNs"])
+def test_a_bounce_is_a_message_of_its_own(word: str) -> None:
+    data = log(
+        f"{Q}: {FROM.format(1)}",
+        f"{Q}: 58HE3DaB004712: {word}: User unknown",
+        sent("<s@acme.example>").replace(Q, "58HE3DaB004712"),
+    )
+    bounce = next(one for one in observations(PARSER, data) if one.ids == ("queue:mx1/58HE3DaB004712",))
+    assert (dict(bounce.facts).get("origin"), dict(bounce.facts).get("came_from")) == (
+        (None, None) if word == "DSNs" else ("bounce", f"mx1/{Q}")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "copies"),
+    [
+        ("Milter add: rcpt: <archive@collector.example>", ["archive@collector.example"]),
+        ("Milter (journal) add: rcpt: archive@collector.example", ["archive@collector.example"]),
+        ("Milter delete: rcpt: <archive@collector.example>", []),
+        ("Milter add: header: Bcc: <archive@collector.example>", []),
+    ],
+)
+def test_a_copy_that_a_milter_adds_is_the_servers(text: str, copies: list[str]) -> None:
+    (one,) = observations(PARSER, log(f"{Q}: {FROM.format(1)}", f"{Q}: {text}", sent("<a@b.example>")))
+    assert [r.address for r in one.recipients if r.role is Role.BCC] == copies
+    assert (("server_bcc", "true") in one.facts) is bool(copies)
+
+
+@pytest.mark.parametrize(
+    ("program", "ours"),
+    [
+        ("sendmail", True),
+        ("sm-mta", True),
+        ("sm-msp-queue", True),
+        ("MSP", True),
+        ("sendmail-in", True),
+        ("send-mail", True),
+        ("postfix/sendmail", False),
+        ("sendmailx", False),
+        ("sm", False),
+        ("msp", False),
+        ("xsm-mta", False),
+    ],
+)
+def test_the_programs_of_sendmail(program: str, ours: bool) -> None:
+    data = log(sent("<a@b.example>")).replace(b"sm-mta", program.encode())
+    assert len(observations(PARSER, data)) == ours
+    assert PARSER.sniff(data, "") is ours
+
+
+def test_what_the_logger_lost_is_said() -> None:
+    data = log(sent("<a@b.example>")) + b"Sep 17 16:03:12 mx1 rsyslogd[1]: imjournal: 52011 messages lost due to rate-limit\n"
+    assert totals(read(PARSER, data), "lost") == (52011, 0)
+    assert totals(read(PARSER, data + b"Sep 17 16:03:12 mx1 last message repeated 3 times\n"), "tally") == (3, 1)
+
+
 # --- laws
 
 
@@ -328,6 +476,7 @@ _WORDS = [
       for stat in ("Sent (ok)", "Deferred: x", "User unknown", "queued")),
     sent("<f@b.example>", "Sent (58HE3DaB004712 Message accepted for delivery)", LOCAL)[16:],
     "Milter add: rcpt: <g@b.example>", "<h@b.example>... User unknown", "done; delay=00:00:01, ntries=1",
+    "to=<a@b.example>,<c@b.example>, [more], ctladdr=<e@b.example>, delay=1, stat=Sent", "to=<i@b.example>, ctladdr=root (0/0), delay=1, stat=Sent",
     "58HE3DaB004712: DSN: User unknown", "58HE3DaB004712: clone: owner=x", "AUTH=server, relay=a [192.0.2.1], authid=svc, mech=PLAIN, bits=0",
 ]  # fmt: skip
 _IDS = [f"{Q}: ", "58HE3DaB004712: ", "58HE3CcD004711: ", "NOQUEUE: ", ""]
@@ -348,8 +497,35 @@ def test_any_cut_and_any_bound_tell_the_same(rows: list[tuple[str, str]], cut: i
         assert assembled(PARSER, fragments(read(PARSER, data)), clocks) == expected
 
 
+def _no_address(_: Addresses, text: bytes) -> str:  # noqa: ARG001  none is of common form
+    return ""
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(_LOGS, st.integers(1, 400))
+def test_the_common_way_tells_what_the_careful_one_does(rows: list[tuple[str, str]], cut: int) -> None:
+    data = log(*["".join(row) for row in rows], pid=4711)
+    expected = read(PARSER, data, cut=cut)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Addresses, "__missing__", _no_address)
+        patch.setattr(fields.Controllers, "__missing__", _no_address)
+        assert read(PARSER, data, cut=cut) == expected
+
+
+def test_recipients_of_one_line_keep_their_order_in_pieces() -> None:
+    data = log(
+        sent("<a@b.example>,<c@b.example>", "Deferred: x"),
+        sent("<a@b.example>", "Deferred: x"),
+        sent("<a@b.example>,<c@b.example>"),
+    )
+    for cut in (None, 1, 189, 400):
+        (one,) = observations(PARSER, data, cut=cut)
+        assert [r.address for r in one.recipients] == ["a@b.example", "c@b.example"]
+
+
 _SLOW = re.compile(
-    r"(?m)\]: (58HE3\w{9}): to=(\S+?), (?:ctladdr=<(\S+?)> \(1/1\), )?delay=\S+, .*?stat=(Sent|Deferred|User|queued)"
+    r"(?m)\]: (58HE3\w{9}): to=(\S+?), (?:\[more\], )?(?:ctladdr=(\S+?)(?: \(\d/\d\))?, )?delay=\S+, .*?stat=(Sent|Deferred|User|queued)"
 )
 
 
@@ -400,6 +576,8 @@ WARM = log("x y z").replace(b"[7]", b"[6]")  # host and program are met before
         (b"Sep  7 10:00:02 mx1 sm-mta[7]: [ID 100200 mail.info] ", 1, 0),
         (b"Sep  7 10:99:02 mx1 sm-mta[7]: ", 0, 1),
         (b"Sep  7 10:00:02 mx1 sm-mta[7: ", 0, 1),
+        (b"Sep  7 10:00:02 mx1 sm-mta[7]\n", 0, 1),
+        (b"Sep  7 10:00:02 mx1 sm-mta[7\n", 0, 1),
         (b"Sep  7 10:00:02 mx1 cron[7]: ", 0, 0),
         (b"Sep  7 10:00:02 xmx1 xsm-mta[7]: ", 0, 0),
         (b"mx1 sm-mta[7]: ", 0, 1),

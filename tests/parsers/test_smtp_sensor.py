@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_forms import FORMS, by, prove_a_form
 from support import defects, observations, read, statements
 
 from forensics.model import Direction, Observation, Role
@@ -230,6 +231,34 @@ def test_what_cannot_be_read_is_told(line: bytes, reason: str) -> None:
 )
 def test_sniff(data: bytes, expected: bool) -> None:
     assert PARSER.sniff(data, "smtp.log") is expected
+
+
+# --- forms
+
+TWO = [
+    {"rcptto": ["bob@b.example", "x@collector.example"], "mailfrom": "a@acme.example"},
+    {"rcptto": ["c@b.example"], "helo": "h"},
+]
+EVE = [{"smtp": {"mail_from": "<a@acme.example>", "rcpt_to": [f"<{to}@b.example>"]}} for to in ("bob", "eve")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("plain", "program"), [(zeek_json(*TWO), "zeek"), (eve(*EVE), "suricata")])
+def test_any_form_of_a_log_tells_the_same(form: str, plain: bytes, program: str) -> None:
+    prove_a_form(PARSER, plain, form, by(program))
+
+
+@pytest.mark.parametrize("form", ["utf-16-le", "utf-16-be", "docker", "compose"])
+@pytest.mark.parametrize("separator", ["\t", "|"])
+def test_any_form_of_a_table_tells_the_same(form: str, separator: str) -> None:
+    prove_a_form(PARSER, table(MAIL, MAIL | {"rcptto": "eve@b.example"}, separator=separator), form, by("zeek"))
+
+
+@pytest.mark.parametrize(("program", "count"), [("suricata", 1), ("Suricata", 1), ("sshd", 0)])
+def test_only_a_sensor_reports_to_syslog(program: str, count: int) -> None:
+    data = f"Sep 17 16:03:12 ids1 {program}[7]: ".encode() + eve(EVE[0])
+    assert len(observations(PARSER, data)) == count
+    assert PARSER.sniff(data, "messages") is bool(count)
 
 
 # --- laws

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_forms import FORMS as LOG_FORMS
+from log_forms import by, fragments, outcomes, prove_a_form, texts
 from support import FORMATS, assembled, defects, observations, read, statements
 
-from forensics.model import Defect, Direction, Fragment, Observation, Statement
+from forensics.model import Defect, Direction, Statement
 from forensics.parsers.stalwart import PARSER, reading
 from forensics.parsers.stalwart.records import values
 
@@ -75,15 +77,7 @@ def session(event: str, key: str = "", address: str = "", port: int = 1) -> Even
 
 
 def told(data: bytes) -> list[tuple[str, str]]:
-    return sorted((r.address, r.outcome.value) for one in observations(PARSER, data) for r in one.recipients)
-
-
-def texts(found: list[Observation]) -> list[str]:
-    return sorted(map(repr, found))
-
-
-def fragments(records: list[Any]) -> list[Fragment]:
-    return [one for one in records if isinstance(one, Fragment)]
+    return outcomes(PARSER, data)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -236,6 +230,27 @@ def test_a_record_on_very_many_lines_is_a_defect_and_counted() -> None:
 )
 def test_sniff(head: bytes, expected: bool) -> None:
     assert PARSER.sniff(head, "stalwart.log") is expected
+
+
+# --- forms of a log
+
+
+@pytest.mark.parametrize("log_form", LOG_FORMS)
+@pytest.mark.parametrize("form", FORMS)
+def test_any_form_of_a_log_tells_the_same(form: Callable[..., bytes], log_form: str) -> None:
+    events = [
+        session("mail-from", "from", "s@acme.example"), session("rcpt-to", "to", "a@customer.example"),
+        queued(7, "a@customer.example", "eve@collector.example"), outcome(7, "delivered", "eve@collector.example"),
+        session("rcpt-to", "to", "unqueued@customer.example", port=2), ("delivery.completed", [("queueId", 7)]),
+    ]  # fmt: skip
+    prove_a_form(PARSER, form(*events), log_form, by("stalwart"))
+
+
+def test_a_sender_with_a_domain_counts_at_any_cut() -> None:
+    first, second = queued(7, "a@customer.example"), outcome(7, "delivered", "a@customer.example")
+    data = single((first[0], [(key, "ann" if key == "from" else value) for key, value in first[1]]), second)
+    for cut in (None, 10, 100):
+        assert [one.sender for one in observations(PARSER, data, cut=cut)] == ["s@acme.example"]
 
 
 # --- laws

@@ -1,4 +1,4 @@
-"""What Exim says of a message: one function for each flag behind the message id, and one for attempts refused before it.
+"""What Exim says of a message: one function for each flag behind the message id.
 
 Same letters, other meaning: on `<=` T is the subject, P the protocol, R the bounced message; on deliveries T is the transport,
 P the return path, R the router. Subject, sender, client's name and all words of other hosts are hostile; Exim puts a
@@ -11,18 +11,16 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 
-from forensics.addresses import canonical_message_id
+from forensics.addresses import canonical, canonical_message_id
 from forensics.model import Outcome, Recipient, Role
-from forensics.parsers.exim.messages import PIECE_LIMIT, Act, Book, Fact, Message, Queue
+from forensics.parsers.exim.messages import FULL, PIECE_LIMIT, Act, Book, Fact, Message
 from forensics.parsers.exim.queue_ids import QUEUE_ID
-from forensics.parsers.exim.targets import PLAIN_ADDRESS, TEXT_LIMIT, Target, address_in, masked, target_in
+from forensics.parsers.exim.targets import BEGINNINGS, CACHED, TEXT_LIMIT, Target, address_in, masked, target_in
 from forensics.records import constructor
 from forensics.syslog import address_end, better_sender, decoded
 
-__all__ = ["ACTS", "REJECTED", "reject", "unread"]
+__all__ = ["ACTS", "client_in", "list_recipients", "origin_of", "unread"]
 
-_FULL = 7_800  # bytes: Exim writes lines of 8 KiB, and leaves out the recipients for whom there is no room (unverified)
-_CACHED = 320  # bytes: longer texts are hostile, and would fill a cache without being met again
 _PLAIN_ID = re.compile(rb"[!#-'*-;=?-~]{1,1000}")
 _CLIENT = re.compile(rb"(?:^| )H=(?:([^\s(\[]\S*) )?(?:\(\S*\) )?\[([0-9A-Fa-f.:]{2,45})\](?::\d{1,5})?(?= |$)")
 _BOUNCE_OF = re.compile(rb"(?:^| )R=(" + QUEUE_ID + rb")(?= |$)")
@@ -35,7 +33,6 @@ _AFTER_DATA = re.compile(
     rb"(?:SMTP|LMTP) (?:error|timeout)(?: from remote mail(?:er| server)| while connected to \S{1,255} \[\S{1,45}\])? (?:after|in response to) (?:pipelined )?end of data"
     rb"|[Rr]emote host closed connection (?:after|in response to) (?:pipelined )?end of data"
 )
-REJECTED = (b"rejected RCPT ", b": discarded by RCPT ACL")
 _HERE = (b"127.", b"::1")
 # members of an enumeration take their time to look up
 _ENVELOPE, _DELIVERED, _DEFERRED = Role.ENVELOPE, Outcome.DELIVERED, Outcome.DEFERRED
@@ -66,9 +63,9 @@ def _arrival(book: Book, message: Message, text: bytes) -> None:
         book.defect("the origin and the size of an arrival cannot be read; the line may be cut")
         return
     sender = text[:end]
-    message.sender = better_sender(message.sender, "" if sender == b"<>" else decoded(sender[:TEXT_LIMIT]))
+    message.sender = better_sender(message.sender, "" if sender == b"<>" else canonical(decoded(sender[:TEXT_LIMIT])))
     origin = text[end:size_at]
-    facts, submitted = _known_origin(origin) if len(origin) <= _CACHED else _origin_in(origin)
+    facts, submitted = origin_of(origin)
     message.facts += facts
     message.submitted = message.submitted or submitted
     digits = shape[size_at + 3 :].partition(b" ")[0]
@@ -78,8 +75,8 @@ def _arrival(book: Book, message: Message, text: bytes) -> None:
         message.message_id = _message_id(text, shape, size_at)
     named = shape.find(b" for ", size_at)
     if named >= 0:
-        _list(book, message, text[named + 5 :], shape[named + 5 :])
-    elif shape[-1:] == b"_" and text[-1:] != b'"':
+        list_recipients(book, message, text[named + 5 :], shape[named + 5 :])
+    elif shape[-1:] == b"_" and shape != text and text[-1:] != b'"':
         book.defect("a quoted text of an arrival does not end; the line may be cut")
 
 
@@ -116,7 +113,7 @@ def _origin_in(text: bytes) -> tuple[tuple[Fact, ...], bool]:
     shape = masked(text)
     protocol = shape.rfind(b" P=")
     who = shape[:protocol] if protocol >= 0 else shape
-    client, bounced = _client_in(who), _BOUNCE_OF.search(who)
+    client, bounced = client_in(who), _BOUNCE_OF.search(who)
     facts: tuple[Fact, ...] = (("bounce_of", bounced[1].decode()),) if bounced else ()
     if client:
         facts += (client, ("origin", "smtp"))
@@ -136,13 +133,18 @@ def _origin_in(text: bytes) -> tuple[tuple[Fact, ...], bool]:
 _known_origin = lru_cache(maxsize=4096)(_origin_in)
 
 
-def _client_in(who: bytes) -> Fact | None:
-    """Of `H=` only the last bracket is to be trusted; a name in parentheses is the client's own word."""
+def origin_of(text: bytes) -> tuple[tuple[Fact, ...], bool]:
+    """What the fields between the sender and the size tell: facts, and whether our side submitted the message."""
+    return _known_origin(text) if len(text) <= CACHED else _origin_in(text)
+
+
+def client_in(who: bytes) -> Fact | None:
+    """The client of a text in which quotes are masked. Of `H=` only the last bracket is to be trusted; a name in parentheses is the client's own word."""
     match = _CLIENT.search(who)
     return ("client", decoded(b"%b[%b]" % (match[1] or b"unknown", match[2]))) if match else None
 
 
-def _list(book: Book, message: Message, text: bytes, shape: bytes) -> None:
+def list_recipients(book: Book, message: Message, text: bytes, shape: bytes) -> None:
     """The list behind `for`: all that were accepted, not yet rewritten, in full if the line had room for it."""
     if b'"' not in text:
         written = text.split()
@@ -152,19 +154,17 @@ def _list(book: Book, message: Message, text: bytes, shape: bytes) -> None:
         if message.named:
             book.let_go(message, closes=False)
             message = book.message(message.queue, message.queue_id)
-        message.named = tuple([_known_address(book, one) for one in written[at : at + PIECE_LIMIT]])
+        found = [_known_address(book, one) for one in written[at : at + PIECE_LIMIT]]
+        message.named = [address for address, _ in found]
+        message.spelled = dict(reversed(found)) if any(spelled for _, spelled in found) else None
         message.listed = book.stamp, book.start, book.end
-        if message.declared < 0 and book.end - book.start < _FULL:
+        if message.declared < 0 and book.end - book.start < FULL:
             message.declared = len(written)
 
 
 def _known_address(book: Book, written: bytes) -> tuple[str, str]:
-    address = book.addresses.get(written)
-    if address is not None:
-        return address, ""
-    if PLAIN_ADDRESS.fullmatch(written):
-        return book.note_address(written, written.lower().decode()), ""
-    return address_in(written[:TEXT_LIMIT])
+    address = book.address(written)
+    return address_in(written[:TEXT_LIMIT]) if address is None else (address, "")
 
 
 # --- what became of each copy --------------------------------------------------------------------------------------------
@@ -173,10 +173,8 @@ def _known_address(book: Book, written: bytes) -> tuple[str, str]:
 def _delivery(outcome: Outcome, book: Book, message: Message, text: bytes) -> None:
     """`=> final (between) <original> F=<s> R=router T=transport H=host [ip] C="reply"`; for failures `: words` at the end."""
     to, _, fields = text.partition(b" ")
-    address = book.addresses.get(to)
-    if address is None and PLAIN_ADDRESS.fullmatch(to):
-        address = book.note_address(to, to.lower().decode())
-    if address is not None and fields[:2] in _BEGINNINGS:
+    address = book.address(to)
+    if address is not None and fields[:2] in BEGINNINGS:
         written = original = ""
     else:
         found = target_in(text)
@@ -184,6 +182,7 @@ def _delivery(outcome: Outcome, book: Book, message: Message, text: bytes) -> No
             book.defect("the recipient of a delivery cannot be read; the line may be cut")
             return
         (address, written, original, *_), end = found
+        book.note_target(text[:end], found[0])
         fields = text[end:].lstrip(b" ")
         outcome = _of_odd_target(found[0], outcome)
     if fields[:2] == b"F=" or fields[:2] == b"P=":
@@ -219,7 +218,7 @@ def _without_sender(message: Message, fields: bytes) -> bytes:
             if end < 0:
                 return b""
             if name == b"F=<":
-                message.sender = better_sender(message.sender, decoded(fields[3:end][:TEXT_LIMIT]))
+                message.sender = better_sender(message.sender, canonical(decoded(fields[3:end][:TEXT_LIMIT])))
             fields = fields[end + 1 :].lstrip(b" ")
     return fields
 
@@ -244,7 +243,7 @@ def _handed_on(message: Message, fields: bytes, reply: bytes) -> Outcome:
         return _DELIVERED
     here, following = address.startswith(_HERE), _NEXT.search(reply)
     if following:
-        hop = message.queue.host if here else decoded(b"%b[%b]" % (name[:TEXT_LIMIT], address[:_CACHED]))
+        hop = message.queue.host if here else decoded(b"%b[%b]" % (name[:TEXT_LIMIT], address[:CACHED]))
         message.facts += (("handed_to", f"{hop}/{following[following.lastindex or 0].decode()}"),)
     return _ACCEPTED if here and (following or b"Saved" not in reply) else _DELIVERED
 
@@ -283,32 +282,6 @@ def _stopped(word: str, rest: tuple[bytes, ...], book: Book, message: Message, t
         unread(book, b"..." + text)
 
 
-# --- attempts ------------------------------------------------------------------------------------------------------------
-
-
-def reject(book: Book, queue: Queue, text: bytes) -> None:
-    """`H=... F=<s> rejected RCPT <t@d>: words`: no message yet, so no id. Sender and client's name stand before, in quotes or without blanks."""
-    shape = masked(text)
-    at = shape.find(b"rejected RCPT ")
-    start = at + 14 if at >= 0 else shape.find(b" RCPT ") + 6
-    end = shape.find(b">", start) if shape.startswith(b"<", start) else shape.find(b":", start)
-    if start < 6 or end < 0 or end - start > TEXT_LIMIT:  # noqa: PLR2004  not found
-        book.defect("a rejected recipient cannot be read; the line may be cut")
-        return
-    address, written = address_in(text[start:end].removeprefix(b"<"))
-    words = text[end + 1 :].removeprefix(b":").strip()[:TEXT_LIMIT]
-    one = _record(address, _ENVELOPE, Outcome.REJECTED, written, "", decoded(words), None, book.stamp, book.start, book.end, "")
-    message = Message(queue, b"", book.start, book.stamp, book.end, recipients=[one])
-    sender = shape.find(b"F=<", 0, start)
-    if sender >= 0:
-        message.sender = decoded(text[sender + 3 : max(shape.find(b">", sender), sender + 3)][:TEXT_LIMIT])
-    client = _client_in(shape[:start])
-    if client:
-        message.facts = (client, ("origin", "smtp"))
-    book.let_alone(message, text)
-
-
-_BEGINNINGS = frozenset((b"R=", b"F=", b"P=", b"T=", b"Q="))
 # what is a fact, by its first three bytes; `(=` is an arrival of which the client was told the contrary
 ACTS: Mapping[bytes, Act] = {
     b"<= ": _arrival, b"(= ": _arrival,

@@ -8,16 +8,19 @@ from typing import NamedTuple
 from forensics.addresses import canonical
 from forensics.syslog import decoded
 
-__all__ = ["TEXT_LIMIT", "Target", "address_in", "masked", "target_in"]
+__all__ = ["BEGINNINGS", "CACHED", "PLAIN_ADDRESS", "TEXT_LIMIT", "Target", "address_in", "masked", "target_in"]
 
 TEXT_LIMIT = 4_096  # bytes of an address, an identifier or a reply
+CACHED = 320  # bytes: longer texts are hostile, and would fill a cache without being met again
+BEGINNINGS = frozenset((b"R=", b"F=", b"P=", b"T=", b"Q="))  # of the fields behind a target
 PLAIN_ADDRESS = re.compile(rb"[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _FIELDS = re.compile(rb" [RFPQT]=")
 _ORIGINAL = re.compile(rb" <([^<>]*+)>$")
 _BETWEEN = re.compile(rb" \(([^()]*+)\)$")
-_NO_ADDRESS = (b"/", b"|", b">", b":", b"discarded")
-_NEVER_LEFT = (b"/dev/null", b":blackhole:", b"discarded")
+_NO_ADDRESS = (b"/", b"|", b">", b":")
+_NEVER_LEFT = (b"/dev/null", b":blackhole:")
+_DISCARDED = b"discarded"
 _AFFIX = frozenset("+-=")
 
 
@@ -52,7 +55,7 @@ def target_in(text: bytes) -> tuple[Target, int] | None:
     blanks: the original stands before the first field. An address holds blanks in quotes only.
     """
     shape = masked(text)
-    if shape.startswith(_NO_ADDRESS):
+    if _is_no_address(shape.partition(b" ")[0]):
         mark = _FIELDS.search(shape)
         end = mark.start() if mark else len(shape) if shape.endswith(b">") else -1
     else:
@@ -84,13 +87,19 @@ def _end_of_address(shape: bytes) -> int:
 def _target(final: bytes, between: bytes, original: bytes) -> Target:
     first = address_in(original)[0] if original else ""
     nearest = address_in(between)[0] if between else first
-    if final.startswith(_NO_ADDRESS) and nearest:
+    if _is_no_address(final) and nearest:
         address, written = nearest, decoded(final)
     else:
         address, written = address_in(final)
         if "@" not in address and _is_local_part(address, nearest):  # of a local delivery the domain is left out
             address, written = nearest, decoded(final)
-    return Target(address, written, "" if first == address else first, final.startswith(_NEVER_LEFT), final.startswith(b">"))
+    dropped = final == _DISCARDED or final.startswith(_NEVER_LEFT)
+    return Target(address, written, "" if first == address else first, dropped, final.startswith(b">"))
+
+
+def _is_no_address(final: bytes) -> bool:
+    """Whether a target is a file, a command, a reply, or what Exim writes for a copy that it dropped."""
+    return final == _DISCARDED or final.startswith(_NO_ADDRESS)
 
 
 def _is_local_part(name: str, address: str) -> bool:

@@ -10,26 +10,20 @@ from __future__ import annotations
 import re
 
 from forensics.parsers.opensmtpd.assembly import assemble
-from forensics.parsers.opensmtpd.reading import PROGRAMS, read
+from forensics.parsers.opensmtpd.reading import DAEMONS, read
 from forensics.plugins import Parser
-from forensics.syslog import envelope
+from forensics.syslog import is_log_of
 
 __all__ = ["PARSER"]
 
 _WORDS = re.compile(
     rb"(?:[0-9a-f]{16} (?:smtp|mta|mda) (?:event=)?[a-z]|smtp-in: |(?:relay|delivery): [A-Z][A-Za-z]{1,16} for [0-9a-f]{16}:|info: OpenSMTPD)"
 )
-_HEADER = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]{1,40}:[ \t])")
-_POSTFIX = re.compile(rb"(?<![\w/.-])postfix[\w.-]{0,64}/[\w.-]")
 
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether most lines are those of a log, one is OpenSMTPD's and none is Postfix's. A mail that quotes such lines is a mail."""
-    if _HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\r\n")) or not _WORDS.search(head) or _POSTFIX.search(head):
-        return False
-    rows = [row for row in head.split(b"\n")[:2000] if row.strip(b"\0\r ")]
-    found = [one for row in rows if (one := envelope(row[:65536].rstrip(b"\r"))) is not None]
-    return 2 * len(found) >= len(rows) and any(one.program in PROGRAMS and _WORDS.match(one.payload) for one in found)
+    """Whether most lines are those of a log, one is OpenSMTPD's by its words, and none is Postfix's: that has an smtpd too."""
+    return is_log_of(head, DAEMONS, _WORDS)
 
 
 PARSER = Parser(
@@ -40,4 +34,5 @@ PARSER = Parser(
     assemble=assemble,
     shows=frozenset({"recipients", "outcome"}),
     divisible=True,
+    version=2,
 )

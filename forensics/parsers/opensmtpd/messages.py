@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from forensics.addresses import canonical
-from forensics.model import Defect, Direction, Fragment, Observation, Recipient, Route, Span
-from forensics.plugins import Record
-from forensics.records import constructor, replaced
-from forensics.syslog import strongest
+from forensics.model import Direction, Fragment, Observation, Outcome, Recipient, Route, Span
+from forensics.records import constructor
+from forensics.syslog import Addresses, Ledger, strongest
 
-__all__ = ["OPEN_LIMIT", "PIECE_LIMIT", "Book", "Fact", "Message"]
+__all__ = ["Book", "Fact", "Message"]
 
 OPEN_LIMIT = 100_000  # messages held open, and sessions
 PIECE_LIMIT = 2_000  # records of recipients held for one message
+_FEW = 8  # recipients among which one that comes again is sought at once
+_SMTP, _UNSAID, _ACCEPTED = (
+    Route.SMTP,
+    Direction.UNKNOWN,
+    Outcome.ACCEPTED,
+)  # members of an enumeration take their time to look up
 _observation, _fragment = constructor(Observation), constructor(Fragment)
 Fact = tuple[str, str]
 
@@ -34,24 +39,24 @@ class Message:
 
 
 @dataclass(slots=True, eq=False)
-class Book:
-    """One span while it is being read: its open messages and sessions, the line at hand, and what is ready to go."""
+class Session:
+    """What has been read so far of one session."""
 
-    evidence: str
-    member: str
-    start: int = 0
-    end: int = 0
-    stamp: str = ""
+    start: int
+    end: int
+    stamp: str
+    facts: tuple[Fact, ...] = ()  # of its client, in order
+    has_begun: bool = False  # in this span
+
+
+@dataclass(slots=True, eq=False)
+class Book(Ledger):
+    """One span while it is being read, with its open messages and sessions."""
+
     again: bool = False  # the line says "message repeated": it begins nothing
-    hosts: dict[bytes, str | None] = field(default_factory=dict)  # by host and program as written; None: of another program
     open: dict[tuple[str, bytes], Message] = field(default_factory=dict)  # by host and message
-    sessions: dict[tuple[str, bytes], Observation] = field(default_factory=dict)
-    ignored: int = 0
-    ready: list[Record] = field(default_factory=list)
-
-    def defect(self, reason: str) -> None:
-        """The line at hand cannot be read, or not all of it."""
-        self.ready.append(Defect(Span(self.evidence, self.member, self.start, self.end), "opensmtpd", reason))
+    sessions: dict[tuple[str, bytes], Session] = field(default_factory=dict)  # by host and session
+    addresses: Addresses = field(default_factory=Addresses)
 
     def message(self, host: str, name: bytes) -> Message:
         """The open message of this id, new if there is none."""
@@ -65,8 +70,18 @@ class Book:
 
     def enter(self, host: str, name: bytes, message: Message, recipient: Recipient) -> None:
         """Add one recipient's record to an open message."""
-        message.recipients.append(recipient)
-        if len(message.recipients) >= PIECE_LIMIT:
+        recipients = message.recipients
+        for place, one in enumerate(recipients) if len(recipients) < _FEW else ():
+            if (
+                one.outcome is _ACCEPTED
+                and not one.reply
+                and one.address == recipient.address
+                and one.original == recipient.original
+            ):
+                del recipients[place]  # it was named only; `strongest` would let it go as well
+                break
+        recipients.append(recipient)
+        if len(recipients) >= PIECE_LIMIT:
             self.let_go((host, name))
 
     def let_go(self, name: tuple[str, bytes]) -> None:
@@ -78,42 +93,52 @@ class Book:
     def seen(self, host: str, message: Message, kind: str) -> Observation:
         """What the span says of one message; who sent it in is told by its session, which `assembly` knows."""
         recipients = message.recipients
-        if len(recipients) > 1:
+        if len({(one.address, one.original) for one in recipients}) < len(recipients):
             recipients = [one for _, one in strongest((0, one) for one in recipients)]
         sender = canonical(message.sender)
         return _observation(
-            Span(self.evidence, self.member, message.start, message.end), "opensmtpd", kind, Route.SMTP, Direction.UNKNOWN, host, "", "",
+            Span(self.span.evidence, self.span.member, message.start, message.end), "opensmtpd", kind, _SMTP, _UNSAID, host, "", "",
             (), sender, sender, "", "", message.size, (), message.stamp, tuple(recipients), False, message.declared, (), False, message.origin,
         )  # fmt: skip
 
-    def note_session(self, host: str, name: bytes, facts: tuple[Fact, ...]) -> None:
+    def begin_session(self, host: str, name: bytes, facts: tuple[Fact, ...]) -> None:
+        """A session begins in this span: what it says of its client, in order."""
+        known = self.sessions.get((host, name))
+        if known is None:
+            known = self.note_session(host, name)
+        known.facts = tuple(sorted({*known.facts, *facts})) if known.facts else facts
+        known.has_begun = True
+
+    def note_session(self, host: str, name: bytes, *facts: Fact) -> Session:
         """Keep what a session says of its client until it ends."""
         known = self.sessions.get((host, name))
-        if known is None and len(self.sessions) >= OPEN_LIMIT:
-            self.let_sessions_go()
         if known is None:
-            place = Span(self.evidence, self.member, self.start, self.end)
-            known = Observation(place, "opensmtpd", "session", Route.SMTP, server=host, stamp=self.stamp)
-        self.sessions[host, name] = replaced(known, facts=tuple(sorted({*known.facts, *facts})))
+            if len(self.sessions) >= OPEN_LIMIT:
+                self.let_sessions_go()
+            known = self.sessions[host, name] = Session(self.start, self.end, self.stamp)
+        if facts:
+            known.facts = tuple(sorted({*known.facts, *facts}))
+        return known
 
     def came_by(self, host: str, session: bytes, message: Message) -> None:
         """Note how a message came in: what its session says, if that began in this span; else which session it was."""
-        seen = self.sessions.get((host, session))
         if not message.origin and session:
-            message.origin = seen.facts if seen and _has_begun(seen) else (("session", session.decode()),)
+            seen = self.sessions.get((host, session))
+            message.origin = seen.facts if seen and seen.has_begun else (("session", session.decode()),)
 
     def end_session(self, host: str, name: bytes) -> None:
         """A session that began in this span has told all its messages; what is left of another is given as a piece."""
         seen = self.sessions.pop((host, name), None)
-        if seen is not None and not _has_begun(seen):
-            self.ready.append(Fragment(f"1session/{host}/{name.decode()}", seen, opens=False, closes=True))
+        if seen is not None and not seen.has_begun:
+            self._give(host, name, seen, closes=True)
 
     def let_sessions_go(self) -> None:
         """Give every open session as a piece."""
         for (host, name), seen in self.sessions.items():
-            self.ready.append(Fragment(f"1session/{host}/{name.decode()}", seen, opens=False, closes=False))
+            self._give(host, name, seen, closes=False)
         self.sessions.clear()
 
-
-def _has_begun(session: Observation) -> bool:
-    return any(name == "origin" for name, _ in session.facts)
+    def _give(self, host: str, name: bytes, seen: Session, *, closes: bool) -> None:
+        place = Span(self.span.evidence, self.span.member, seen.start, seen.end)
+        told = Observation(place, "opensmtpd", "session", Route.SMTP, server=host, stamp=seen.stamp, facts=seen.facts)
+        self.ready.append(Fragment(f"1session/{host}/{name.decode()}", told, opens=False, closes=closes))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from forensics.addresses import canonical
 from forensics.model import Fragment, Outcome, Recipient, Role
-from forensics.parsers.opensmtpd.messages import Book, Message
+from forensics.parsers.opensmtpd.messages import Book, Fact, Message
 from forensics.records import constructor
 from forensics.syslog import address_end, better_sender, decoded
 
-__all__ = ["EVENTS", "before_64"]
+__all__ = ["EVENTS", "Event", "before_64"]
 
 _TEXT_LIMIT = 4_096  # bytes of an address or a reply
 _HEX = b"0123456789abcdef"
 _SESSION, _MESSAGE = 16, 8  # digits
+_DIGITS = 19  # of a size; fewer are meant, and half as many of a count
 _MSGID = re.compile(rb"msgid=([0-9a-f]{8}) ")
 _COUNT = re.compile(rb",? size=([0-9]{1,18}),? (?:nrcpt|ndest)=([0-9]{1,9})\b")
 _HERE = re.compile(rb' relay="?(?:127\.[0-9.]{1,11}|\[?(?:IPv6:)?::1\]?)[ ",]')
@@ -43,29 +45,33 @@ _OUTCOMES = {
     b"Ok": Outcome.DELIVERED, b"TempFail": Outcome.DEFERRED, b"PermFail": Outcome.BOUNCED, b"Expire": Outcome.BOUNCED,
     b"Loop": Outcome.BOUNCED, b"Remove": Outcome.BOUNCED,
 }  # fmt: skip
-_ENVELOPE, _ACCEPTED, _REJECTED = Role.ENVELOPE, Outcome.ACCEPTED, Outcome.REJECTED
+_MAY_BE_HERE = (
+    b' relay="127.',
+    b" relay=127.",
+    b' relay="[',
+    b" relay=[",
+    b' relay="::1',
+    b" relay=::1",
+    b' relay="IPv6:',
+    b" relay=IPv6:",
+)
+_ENVELOPE, _DELIVERED, _ACCEPTED, _REJECTED = Role.ENVELOPE, Outcome.DELIVERED, Outcome.ACCEPTED, Outcome.REJECTED
 _record, _fragment = constructor(Recipient), constructor(Fragment)
 
 
 def _recipient(book: Book, outcome: Outcome, to: bytes, original: bytes = b"", reply: bytes = b"") -> Recipient:
-    text = decoded(to[:_TEXT_LIMIT])
-    address = canonical(text)
-    before = canonical(decoded(original[:_TEXT_LIMIT])) if original not in {b"", b"-", to} else ""
-    written = "" if text.lower() == address else text
-    said = decoded(reply[:_TEXT_LIMIT])
+    address, written = book.addresses[to], ""
+    if not address:
+        text = decoded(to[:_TEXT_LIMIT])
+        address = canonical(text)
+        written = "" if text.lower() == address else text
+    before = ""
+    if original not in {b"", b"-", to}:
+        before = book.addresses[original] or canonical(decoded(original[:_TEXT_LIMIT]))
+    said = decoded(reply[:_TEXT_LIMIT]) if reply else ""
     return _record(
-        address,
-        _ENVELOPE,
-        outcome,
-        written,
-        "" if before == address else before,
-        said,
-        None,
-        book.stamp,
-        book.start,
-        book.end,
-        "",
-    )
+        address, _ENVELOPE, outcome, written, "" if before == address else before, said, None, book.stamp, book.start, book.end, "",
+    )  # fmt: skip
 
 
 def _between(
@@ -81,7 +87,21 @@ def _between(
 
 
 def _accepted(book: Book, host: str, session: bytes, text: bytes) -> None:
-    """`smtp message msgid=b7c8d9e0 size=1615 nrcpt=2 proto=ESMTP`; before 6.4 with client, sender and the only recipient."""
+    """`smtp message msgid=b7c8d9e0 size=1615 nrcpt=2 proto=ESMTP`."""
+    name, (size, between, rest) = text[6:14], text[20:].partition(b" nrcpt=")
+    count = rest.partition(b" ")[0]
+    is_common = between and size.isdigit() and count.isdigit() and len(size) < _DIGITS and len(count) < _DIGITS // 2
+    if is_common and text.startswith(b" size=", 14) and text.startswith(b"msgid=") and not name.translate(None, _HEX):
+        message = book.message(host, name)
+        message.opens = message.opens or not book.again
+        message.size, message.declared = int(size), int(count)
+        book.came_by(host, session, message)
+    else:
+        _accepted_before_64(book, host, session, text)
+
+
+def _accepted_before_64(book: Book, host: str, session: bytes, text: bytes) -> None:
+    """`smtp event=message address=... msgid=b7c8d9e0 from=<s> to=<t> size=700 ndest=1 proto=ESMTP`, or a line that is cut."""
     at = text.find(b"msgid=")
     name = _MSGID.match(text, at) if at >= 0 else None
     if name is None:
@@ -119,12 +139,19 @@ def _enveloped(book: Book, host: str, name: bytes, message: Message, text: bytes
 def _envelope(book: Book, host: str, session: bytes, text: bytes) -> None:
     """`smtp envelope evpid=b7c8d9e011223344 from=<s> to=<t>`, one for each recipient that was accepted."""
     name = _evpid(text)
-    if not name or _between(text, b" to=<", 0, (), may_end=True)[0] is None:
+    sender, _, to = text[23:].partition(b"> to=<")
+    known = book.addresses
+    if name and sender.startswith(b"from=<") and known[sender[6:]] and to.endswith(b">") and known[to[:-1]]:
+        message = book.message(host, name)
+        book.came_by(host, session, message)
+        message.sender = better_sender(message.sender, known[sender[6:]])
+        book.enter(host, name, message, _recipient(book, _ACCEPTED, to[:-1]))
+    elif name and _between(text, b" to=<", 0, (), may_end=True)[0] is not None:
+        message = book.message(host, name)
+        book.came_by(host, session, message)
+        _enveloped(book, host, name, message, text, 22)
+    else:
         book.defect("an accepted recipient cannot be read; the line may be cut")
-        return
-    message = book.message(host, name)
-    book.came_by(host, session, message)
-    _enveloped(book, host, name, message, text, 22)
 
 
 def _evpid(text: bytes) -> bytes:
@@ -140,9 +167,17 @@ def _delivery(book: Book, host: str, session: bytes, text: bytes) -> None:  # no
     What stands in `stat` is the remote host's: each field is sought from the left, behind the last.
     """
     name = _evpid(text)
-    at = text.find(b" result=", _behind_addresses(text, 22)) if name else -1
-    result, _, said = text[at + 8 :].partition(b" stat=") if at >= 0 else (b"", b"", b"")
-    _delivered(book, host, name, text, result.strip(b'"'), said)
+    sender, _, rest = text[23:].partition(b"> to=<")
+    to, _, rest = rest.partition(b"> rcpt=<")
+    original, _, rest = rest.partition(b"> source=")
+    known = book.addresses
+    if name and sender.startswith(b"from=<") and known[sender[6:]] and known[to] and (original == b"-" or known[original]):
+        result, _, said = rest.partition(b" result=")[2].partition(b" stat=")
+        _became(book, host, name, (sender[6:], to, original), (rest, result.strip(b'"'), said))
+    else:
+        at = text.find(b" result=", _behind_addresses(text, 22)) if name else -1
+        result, _, said = text[at + 8 :].partition(b" stat=") if at >= 0 else (b"", b"", b"")
+        _delivered(book, host, name, text, result.strip(b'"'), said)
 
 
 def _behind_addresses(text: bytes, at: int) -> int:
@@ -163,8 +198,14 @@ def _delivered(book: Book, host: str, name: bytes, text: bytes, result: bytes, s
     original: bytes | None = b""
     if text.startswith((b" rcpt=<", b", rcpt=<"), end + 1):
         original, end = _between(text, b"rcpt=<", end, _AFTER_TO)
+    _became(book, host, name, (sender, to, original or b""), (text[end:], result, said))
+
+
+def _became(book: Book, host: str, name: bytes, who: tuple[bytes, bytes, bytes], how: tuple[bytes, bytes, bytes]) -> None:
+    """A delivery: sender, recipient, and that before expansion; what stands behind them, with the relay; result; reply."""
+    (sender, to, original), (rest, result, said) = who, how
     outcome = _OUTCOMES.get(result)
-    if outcome is Outcome.DELIVERED and _HERE.match(text, text.find(b" relay=", end)):
+    if outcome is _DELIVERED and rest.startswith(_MAY_BE_HERE, at := rest.find(b" relay=")) and _HERE.match(rest, at):
         outcome = _ACCEPTED  # by a filter or server on this host
     elif outcome is None:
         book.defect("what became of a delivery cannot be read; the line may be cut")
@@ -172,21 +213,26 @@ def _delivered(book: Book, host: str, name: bytes, text: bytes, result: bytes, s
     message = book.message(host, name)
     message.sender = better_sender(message.sender, decoded(sender[:_TEXT_LIMIT]))
     reply = said[1:].removesuffix(b'"') if said.startswith(b'"') else said
-    book.enter(host, name, message, _recipient(book, outcome, to, original or b"", reply))
+    book.enter(host, name, message, _recipient(book, outcome, to, original, reply))
 
 
 def _connected(book: Book, host: str, session: bytes, text: bytes) -> None:
     """`smtp connected address=192.0.2.10 host=app1.acme.example`; `address=local` is a process of this host."""
+    book.begin_session(host, session, _client_of(text[: 2 * _TEXT_LIMIT]))
+
+
+@lru_cache(maxsize=1024)
+def _client_of(text: bytes) -> tuple[Fact, Fact]:
     address, _, name = text.partition(b" host=")
     address = address.removeprefix(b"address=")
     client = f"{decoded(name.strip()[:_TEXT_LIMIT])}[{decoded(address[:_TEXT_LIMIT])}]"
-    book.note_session(host, session, (("client", client), ("origin", "local" if address == b"local" else "smtp")))
+    return ("client", client), ("origin", "local" if address == b"local" else "smtp")
 
 
 def _signed_in(book: Book, host: str, session: bytes, text: bytes) -> None:
     if text.startswith(b"user=") and text.endswith(b" result=ok"):
         user = text[5:-10].partition(b" address=")[0]
-        book.note_session(host, session, (("sasl_username", decoded(user[:_TEXT_LIMIT])),))
+        book.note_session(host, session, ("sasl_username", decoded(user[:_TEXT_LIMIT])))
     else:
         book.ignored += 1
 
@@ -207,7 +253,7 @@ def _failed(book: Book, host: str, session: bytes, text: bytes) -> None:
     one = _recipient(book, _REJECTED, address[1], b"", reply)
     alone = Message(book.start, book.stamp, book.end, recipients=[one])
     book.came_by(host, session, alone)
-    key = f"3reject/{book.evidence}/{book.member}/{book.start}"
+    key = f"3reject/{book.span.evidence}/{book.span.member}/{book.start}"
     book.ready.append(_fragment(key, book.seen(host, alone, "reject"), True, True))
 
 
@@ -231,16 +277,17 @@ def before_64(book: Book, host: str, text: bytes) -> None:
         _delivered(book, host, delivery[2][:_MESSAGE], text, delivery[1], text[at + 7 :] if at >= 0 else b"")
     elif opened:
         client = decoded(opened[2])
-        book.note_session(host, opened[1], (("client", client), ("origin", "local" if client.endswith("[local]") else "smtp")))
+        book.begin_session(host, opened[1], (("client", client), ("origin", "local" if client.endswith("[local]") else "smtp")))
     elif user:
-        book.note_session(host, user[2], (("sasl_username", decoded(user[1])),))
+        book.note_session(host, user[2], ("sasl_username", decoded(user[1])))
     elif text.startswith(b"smtp-in: Failed command on session "):
         _failed(book, host, text[35:51] if not text[35:51].translate(None, _HEX) else b"", b"command=" + text[53:])
     else:
         book.ignored += 1
 
 
-EVENTS: Mapping[bytes, Callable[[Book, str, bytes, bytes], None]] = {
+Event = Callable[[Book, str, bytes, bytes], None]
+EVENTS: Mapping[bytes, Event] = {
     b"smtp connected": _connected,
     b"smtp authentication": _signed_in,
     b"smtp message": _accepted,

@@ -1,125 +1,84 @@
-"""Reading a span: which lines are OpenSMTPD's, and what becomes of those that are not."""
+"""Reading a span: which lines are OpenSMTPD's, and what becomes of their texts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from forensics.model import Span, Statement
 from forensics.parsers.opensmtpd.messages import Book
-from forensics.parsers.opensmtpd.payloads import EVENTS, before_64
+from forensics.parsers.opensmtpd.payloads import EVENTS, Event, before_64
 from forensics.plugins import Record, Source
-from forensics.syslog import LOGGERS, Cut, Envelope, decoded, envelope, line_runs, lost_messages, repeated, stamp
+from forensics.syslog import Daemons, daemon_lines, repeated
 
-__all__ = ["PROGRAMS", "read"]
+__all__ = ["DAEMONS", "read"]
 
-_HEAD_LIMIT = 4_096  # different hosts and programs remembered
-_YEARLESS = 16  # characters of `Sep  7 10:00:02` and the blank behind
-_WIDEST = 64
-_UNMET = "\n"  # no host has this name
 _HEX = b"0123456789abcdef"
 _SESSION = 16  # digits
+_LEAST = 8  # digits that make a first word look like a session
+_BEHIND = (b" ", b"")  # a session
+_WORDS = 9  # characters behind a session that tell the events apart
 
-PROGRAMS = ("smtpd", "opensmtpd")
-_PROCESS = re.compile(rb"[0-9]{1,10}\]")
-_STAMP_GOES_ON = re.compile(rb"(?:(?:19|20)\d\d|[Zz]|[+-]\d\d:?\d\d) ")  # a year or a zone, or a host of that name
-_OURS = re.compile(rb"(?<![\w/.-])(?:open)?smtpd(?:\[[0-9]{1,10}\])?: ")
+_MENTIONED = re.compile(rb"(?<![\w/.-])(?:open)?smtpd(?![\w.-])")
+DAEMONS = Daemons("an OpenSMTPD line", ("smtpd", "opensmtpd").__contains__, _MENTIONED)
+_COMMON: dict[bytes, tuple[bytes, Event | None]] = {name[:_WORDS]: (name + b" ", act) for name, act in EVENTS.items()} | {
+    name: (name, None) for name in (b"smtp even", b"mta event", b"mda event")
+}  # fmt: skip
+_UNCOMMON: tuple[bytes, Event | None] = (b"", None)
+_BEGUN = frozenset(name[:end] for name in EVENTS for end in range(len(name) + 1))
 
 
 def read(source: Source) -> Iterator[Record]:
     """Fragments, defects and losses of one span, and a tally of its lines."""
-    span = source.span
-    book, total = Book(span.evidence, span.member), 0
-    for offset, run in line_runs(source.blocks(max(span.start - 1, 0)), span.start, span.end):
-        total += len(run)
-        book.end = offset - 1
-        for line in run:
-            book.start = book.end + 1
-            book.end = book.start + len(line)
-            _line(book, line)
-            if book.ready:
-                yield from book.ready
-                book.ready.clear()
+    book = Book(source.span, "opensmtpd")
+    yield from daemon_lines(source, DAEMONS, book, _tell)
     for name in tuple(book.open):
         book.let_go(name)
     book.let_sessions_go()
     yield from book.ready
-    yield Statement(span, "opensmtpd", "tally", value=total, rows=book.ignored)
+    yield book.tally()
 
 
-def _line(book: Book, line: bytes) -> None:
-    """One line. Host and program that were met before are looked up by their bytes; what is found is what `envelope` finds."""
-    width = _YEARLESS if line[_YEARLESS - 1 : _YEARLESS] == b" " else line.find(b" ", 0, _WIDEST) + 1
-    prefix, _, payload = line[width:].partition(b": ")
-    tag, _, process = prefix.partition(b"[")
-    host = book.hosts.get(tag, _UNMET)
-    time = ""
-    if host is not _UNMET and _PROCESS.fullmatch(process) and payload[:4] != b"[ID ":
-        time = stamp(line[: width - 1])
-    if not time:
-        _odd(book, line, width, tag)
-    elif host is None:
-        book.ignored += 1
-    else:
-        book.stamp = time
-        _text(book, host, payload)
-
-
-def _odd(book: Book, line: bytes, width: int, tag: bytes) -> None:
-    """A line of a host and program not met before, or of a form that the common way does not read."""
-    if isinstance(line, Cut):
-        book.end = book.start + line.length
-        book.defect("a line is longer than any line of a log")
-        return
-    found = envelope(line)
-    if found is None:
-        if _OURS.search(line[:512]):
-            book.defect("host, program or time of an OpenSMTPD line cannot be read; the line may be cut")
-        else:
-            book.ignored += 1
-        return
-    lost = lost_messages(found.program, found.payload)
-    if lost:
-        span = Span(book.evidence, book.member, book.start, book.end)
-        book.ready.append(Statement(span, "opensmtpd", "lost", scope=found.host, value=lost, stamp=found.stamp))
-        return
-    host = found.host if found.program in PROGRAMS else None
-    if found.stamp and width and stamp(line[: width - 1]) == found.stamp:
-        _learn(book, tag, found, host)
-    if host is None:
-        book.ignored += 1
-    else:
-        book.stamp = found.stamp
-        _text(book, host, found.payload)
-
-
-def _learn(book: Book, tag: bytes, found: Envelope, host: str | None) -> None:
-    """Remember host and program by their bytes, if that is all that stands between time and process; loggers are always read."""
-    if not found.pid or decoded(tag) != f"{found.host} {found.program}" or _STAMP_GOES_ON.match(tag):
-        return
-    if not found.program.startswith(LOGGERS):
-        if len(book.hosts) >= _HEAD_LIMIT:
-            book.hosts.clear()
-        book.hosts[tag] = host
-
-
-def _text(book: Book, host: str, payload: bytes) -> None:
-    """The text of a line: a session, and what is said of it; `message repeated` counts once."""
-    inner = repeated(payload) if payload.startswith(b"message repeated") else None
-    book.again, payload = inner is not None, payload if inner is None else inner
+def _tell(book: Book, host: str, process: bytes, payload: bytes) -> None:
+    """The text of a line: a session, and what is said of it."""
     session, text = payload[:_SESSION], payload[_SESSION + 1 :]
-    if session.translate(None, _HEX) or len(session) < _SESSION:
-        if payload and not payload.translate(None, _HEX):
-            book.defect("an OpenSMTPD line ends within its session")
-        else:
-            before_64(book, host, payload)
+    if payload[_SESSION : _SESSION + 1] not in _BEHIND or session.translate(None, _HEX) or len(session) < _SESSION:
+        _unnamed(book, host, process, payload)
         return
+    words, act = _COMMON.get(text[:_WORDS], _UNCOMMON)
+    if act is not None and text.startswith(words):
+        act(book, host, session, text[len(words) :])
+    elif words or len(text) < _WORDS:
+        _uncommon(book, host, session, text)
+    else:
+        book.ignored += 1
+
+
+def _uncommon(book: Book, host: str, session: bytes, text: bytes) -> None:
+    """The words as they were before 6.4, and such that are cut."""
     who, _, rest = text.partition(b" ")
     event, blank, rest = rest.partition(b" ")
     act = EVENTS.get(who + b" " + event.removeprefix(b"event="))
     if act is not None and blank:
         act(book, host, session, rest)
-    elif any(known.startswith(text) for known in EVENTS):
+    elif text in _BEGUN:
         book.defect("an OpenSMTPD line ends within its first words")
+    else:
+        book.ignored += 1
+
+
+def _unnamed(book: Book, host: str, process: bytes, payload: bytes) -> None:
+    """A text that does not begin with a session; `message repeated` counts once, and begins nothing."""
+    inner = None if book.again else repeated(payload)
+    first = payload.partition(b" ")[0][:_SESSION].removesuffix(b":")
+    if inner is not None:
+        book.again = True
+        _tell(book, host, process, inner)
+        book.again = False
+    elif first.translate(None, _HEX) or (len(first) < _LEAST and first != payload):
+        before_64(book, host, payload)
+    elif payload and len(payload) < _SESSION:
+        book.defect("an OpenSMTPD line ends within its session")
+    elif payload:
+        book.defect("the session of an OpenSMTPD line cannot be read")
     else:
         book.ignored += 1

@@ -2,7 +2,8 @@
 
 Message numbers are inodes and used again, delivery numbers begin at 1 with the daemon, and a result names nothing but its
 delivery. So a log can only be read in order: what is whole within a span is one fragment, every other line goes out by
-itself, and `assemble` reads these on in the order of files and places.
+itself, and `assemble` reads these on in the order of files and places. Where lines name no host, `servers` tells which files
+are of one server.
 
 Sources: qmail-send.c, qsutil.c and splogger.c of netqmail and notqmail; https://cr.yp.to/libtai/tai64.html,
 https://cr.yp.to/daemontools/tai64nlocal.html. qsutil's `logsafe` writes `_` for blanks, so a blank ends every field.
@@ -10,26 +11,20 @@ https://cr.yp.to/daemontools/tai64nlocal.html. qsutil's `logsafe` writes `_` for
 
 from __future__ import annotations
 
-import re
-
 from forensics.parsers.qmail.lines import WORDS, logged, parsed
 from forensics.parsers.qmail.reading import assemble, read
 from forensics.plugins import Parser
-from forensics.syslog import envelope
+from forensics.syslog import found_in_head
 
 __all__ = ["PARSER"]
 
-_HEADER = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]{1,40}:[ \t])")
-
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether most lines bear a time, and one of them says what qmail-send says. A mail that quotes such lines is a mail."""
-    if _HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\r\n")) or (b"delivery " not in head and b"msg " not in head):
+    """Whether most lines are those of a log, and one of them says what qmail-send says."""
+    bare = head.replace(b"\0", b"")
+    if b"delivery " not in bare and b"msg " not in bare:
         return False
-    rows = [row.lstrip(b"\0").rstrip(b"\r") for row in head.split(b"\n")[:2000] if row.strip(b"\0\r ")]
-    found = [logged(row[:65536]) for row in rows]
-    timed = sum(one is not None or envelope(row[:65536]) is not None for row, one in zip(rows, found, strict=True))
-    return 2 * timed >= len(rows) and any(one and _says(one[2]) for one in found)
+    return any(_says(text) for _, _, text in found_in_head(head, logged))
 
 
 def _says(text: bytes) -> bool:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from forensics.addresses import canonical
 from forensics.model import Outcome, Recipient, Role
 from forensics.records import constructor
-from forensics.syslog import decoded, envelope, repeated, stamp
+from forensics.syslog import decoded, envelope, repeated, stamp, unwrapped
 
 __all__ = ["WORDS", "Event", "Fact", "Place", "logged", "parsed"]
 
@@ -171,9 +171,12 @@ def _prefix(text: bytes) -> tuple[str, str] | None:
 
 def logged(line: bytes) -> tuple[str, str, bytes] | None:
     """Time, host and text of a line in any form; None if it is not one of qmail's."""
-    timed = _timed(line)
+    outer, inner = unwrapped(line)
+    timed = _timed(inner)
     if timed is not None:
         return timed[0], "", timed[1]
+    if outer and inner.startswith(WORDS):  # qmail-send alone in its container
+        return outer, "", inner
     at = line.find(b" qmail: ", 0, 320)
     known = _prefix(line[: at + 8]) if at >= 0 and line[:1] != b"{" else None
     if known is not None:

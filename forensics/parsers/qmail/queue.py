@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from forensics.dates import FileClock
-from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Route, Span
+from forensics.model import Direction, Fragment, Observation, Outcome, Route, Span
 from forensics.parsers.qmail.lines import Event, Fact, Place
-from forensics.plugins import Record
 from forensics.records import constructor, replaced
-from forensics.syslog import strongest
+from forensics.syslog import PieceLedger, strongest
 
 __all__ = ["EVENT_LIMIT", "Book", "Queue", "event_in", "seen"]
 
@@ -31,6 +30,9 @@ class Queue:
     last: int = 0  # the delivery that began last
     counted: Event | None = None
     held: int = 0
+    # of a server without a name: its files, with a number that grows where it is not sure that one goes on with those before
+    eras: dict[Place, int] = field(default_factory=dict)
+    is_alone: bool = True  # no other server without a name is known
 
     def drop(self, number: str) -> list[Event]:
         """The lines of a message that goes; what is under way of it will not be told any more."""
@@ -73,31 +75,20 @@ class Queue:
 
 
 @dataclass(slots=True, eq=False)
-class Book:
-    """One span while it is being read."""
+class Book(PieceLedger):
+    """One span while it is being read: the queues of all hosts."""
 
-    evidence: str
-    member: str
-    start: int = 0
-    end: int = 0
     queues: dict[str, Queue] = field(default_factory=dict)
-    cut: bool = False  # the line at hand has no end
-    ignored: int = 0
-    ready: list[Record] = field(default_factory=list)
-
-    def defect(self, reason: str) -> None:
-        """The line at hand cannot be read."""
-        self.ready.append(Defect(Span(self.evidence, self.member, self.start, self.end), "qmail", reason))
 
     def enter(self, host: str, event: Event) -> None:
         """Take the line at hand in, and let go what it ends."""
-        event.place = (self.evidence, self.member)
+        event.place = self.span[:2]
         queue = self.queues.get(host)
         if queue is None:
             queue = self.queues[host] = Queue(host)
         if event.kind == "result":
             if not queue.land(event):
-                self.let_go(queue, [event])
+                self.let_lines_go(queue, [event])
             return
         if event.kind == "start":
             self._count(queue, event)
@@ -105,7 +96,7 @@ class Book:
         if gone and gone[0].kind == "new" and gone[-1].kind == "end":
             self.ready.append(Fragment(host, seen(host, gone)))
         else:
-            self.let_go(queue, gone)
+            self.let_lines_go(queue, gone)
         if queue.held > EVENT_LIMIT:
             self.let_all_go()
 
@@ -115,15 +106,15 @@ class Book:
         if queue.counted is None or delivery <= queue.last:
             self.end_count(queue)
             queue.flights.clear()
-            self.let_go(queue, [_mark("restart", event)])
+            self.let_lines_go(queue, [_mark("restart", event)])
         queue.last, queue.counted = delivery, event
 
     def end_count(self, queue: Queue) -> None:
         """Note how far the deliveries of a daemon were counted."""
         if queue.counted is not None:
-            self.let_go(queue, [_mark("count", queue.counted)])
+            self.let_lines_go(queue, [_mark("count", queue.counted)])
 
-    def let_go(self, queue: Queue, events: list[Event]) -> None:
+    def let_lines_go(self, queue: Queue, events: list[Event]) -> None:
         """Lines go out one by one."""
         for one in events:
             self.ready.append(Fragment(queue.host, _piece(queue.host, one), opens=one.kind == "new", closes=one.kind == "end"))
@@ -132,7 +123,7 @@ class Book:
         """Let the lines of every open message go."""
         for queue in self.queues.values():
             for number in tuple(queue.open):
-                self.let_go(queue, queue.drop(number))
+                self.let_lines_go(queue, queue.drop(number))
 
 
 def _mark(kind: str, event: Event) -> Event:
@@ -154,7 +145,7 @@ def _piece(host: str, one: Event) -> Observation:
 
 
 def event_in(piece: Observation) -> Event:
-    """The line of which `Book.let_go` made this piece."""
+    """The line of which `Book.let_lines_go` made this piece."""
     facts = dict(piece.facts)
     rest = tuple(one for one in piece.facts if one[0][0] != "#")
     recipient = piece.recipients[0] if piece.recipients else None

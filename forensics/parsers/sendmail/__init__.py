@@ -5,27 +5,17 @@ Grammar: the format strings of sendmail 8.17, and the Sendmail Installation and 
 
 from __future__ import annotations
 
-import re
-
 from forensics.parsers.sendmail.assembly import assemble
-from forensics.parsers.sendmail.reading import OURS, read
+from forensics.parsers.sendmail.reading import DAEMONS, read
 from forensics.plugins import Parser
-from forensics.syslog import envelope
+from forensics.syslog import is_log_of
 
 __all__ = ["PARSER"]
 
-_NAMED = re.compile(rb"sendmail|\bsm-[a-z]|\bMSP\b|send-mail")
-_POSTFIX = re.compile(rb"(?<![\w/.-])postfix[\w.-]{0,64}/[\w.-]")
-_HEADER = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]{1,40}:[ \t])")
-
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether most lines are those of a log, one is Sendmail's and none is Postfix's. A mail that quotes such lines is a mail."""
-    if _HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\r\n")) or not _NAMED.search(head) or _POSTFIX.search(head):
-        return False
-    rows = [row for row in head.split(b"\n")[:2000] if row.strip(b"\0\r ")]
-    found = [one for row in rows if (one := envelope(row[:65536].rstrip(b"\r"))) is not None]
-    return 2 * len(found) >= len(rows) and any(OURS.fullmatch(one.program) for one in found)
+    """Whether most lines are those of a log, one is Sendmail's and none is Postfix's."""
+    return is_log_of(head, DAEMONS)
 
 
 PARSER = Parser(
@@ -36,4 +26,5 @@ PARSER = Parser(
     assemble=assemble,
     shows=frozenset({"recipients", "outcome"}),
     divisible=True,
+    version=2,
 )

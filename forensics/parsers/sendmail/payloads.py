@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from forensics.addresses import canonical, canonical_message_id
-from forensics.model import Fragment, Observation, Outcome, Role, Route, Span
-from forensics.parsers.sendmail.fields import PLAIN, bare, listed, time_in
-from forensics.parsers.sendmail.messages import QUEUED, Book, Message
+from forensics.model import Direction, Fragment, Observation, Outcome, Role, Route
+from forensics.parsers.sendmail.fields import bare, listed, time_in
+from forensics.parsers.sendmail.messages import QUEUED, Book, Fact, Message
+from forensics.records import constructor
 from forensics.syslog import address_end, better_sender, decoded
 
-__all__ = ["came", "delivery", "further", "is_refusal", "refused", "session"]
+__all__ = ["came", "delivery", "further", "session"]
 
 _TEXT_LIMIT = 4_096  # bytes of an address, an identifier or a reply
+_FIRST, _LONGEST_ID = 12, 18  # bytes of the first word of a text, and of a queue id
 _SHORTENED = 190  # bytes: `shortenstring` puts "..." into the middle of what is longer than 203
 
 _LOOPBACK = rb"\[(?:127\.[0-9.]{1,11}|(?:IPv6:)?(?:::1|0:0:0:0:0:0:0:1))\]"
 _HERE = re.compile(rb"(?:[\w.:\[\]-]{1,255} )?" + _LOOPBACK)
 _SPEAKS_SMTP = re.compile(rb", mailer=(?:e?smtp|smtp8|dsmtp|relay),")
-_TAKEN = re.compile(rb"(?:[0-9]{3} )?(?:[0-9]\.[0-9]{1,3}\.[0-9]{1,3} )?([0-9A-Za-x]{12,18}) Message accepted for delivery")
+_ACCEPTANCE = b" Message accepted for delivery"
+_TAKEN = re.compile(rb"(?:[0-9]{3} )?(?:[0-9]\.[0-9]{1,3}\.[0-9]{1,3} )?([0-9A-Za-x]{12,18})" + _ACCEPTANCE)
 _OWN_USER = re.compile(rb"[^\s@\[\],]{1,64}@localhost")
 _SIGNED_IN = re.compile(rb"AUTH=server, relay=(.{1,1024}), authid=(.{1,256}), mech=[\w-]{1,32}, bits=[0-9]{1,5}")
 _OWN_AUTH = re.compile(rb", authid=([^\s,]{1,128})")
@@ -29,26 +33,29 @@ _ID_LIST = re.compile(rb"[0-9A-Za-x]{12,18}(?![0-9A-Za-z])")
 # members of an enumeration take their time to look up
 _ENVELOPE, _DELIVERED, _DEFERRED = Role.ENVELOPE, Outcome.DELIVERED, Outcome.DEFERRED
 _BOUNCED, _ACCEPTED, _REJECTED = Outcome.BOUNCED, Outcome.ACCEPTED, Outcome.REJECTED
+_UNSAID, _SMTP = Direction.UNKNOWN, Route.SMTP
+_observation, _fragment = constructor(Observation), constructor(Fragment)
 _BY_CODE = {b"2": _DELIVERED, b"4": _DEFERRED, b"5": _BOUNCED}
 
 
 # --- where a message comes from -------------------------------------------------------------------------------------------
 
 
-def came(book: Book, host: str, queue_id: bytes, text: bytes) -> None:
+def came(book: Book, host: str, queue_id: bytes, message: Message, text: bytes) -> None:  # noqa: ARG001  one shape for all facts
     """`from=<s>, size=909, class=0, nrcpts=3, msgid=<m>, proto=ESMTP, daemon=MTA, relay=app1 [192.0.2.10]`.
 
     The Message-ID is the sender's text: what follows it is sought from the right, the client last of all.
     """
-    message = book.message(host, queue_id)
-    if message is None:
-        return
     message.opens = message.opens or not book.again
-    end = address_end(text, 6, (b", size=",)) + 1 if text.startswith(b"<", 5) else text.find(b", size=")
-    if end <= 0:
-        book.defect("the sender of a message cannot be read; the line may be cut")
-        return
-    message.sender = better_sender(message.sender, decoded(bare(text[5:end])[:_TEXT_LIMIT]))
+    end = text.find(b", size=")
+    sender = book.addresses[text[5:end]] if end > 0 else ""
+    if not sender:
+        end = address_end(text, 6, (b", size=",)) + 1 if text.startswith(b"<", 5) else end
+        if end <= 0:
+            book.defect("the sender of a message cannot be read; the line may be cut")
+            return
+        sender = decoded(bare(text[5:end])[:_TEXT_LIMIT])
+    message.sender = better_sender(message.sender, sender)
     size, _, rest = text[end + 7 :].partition(b", class=")
     count, comma, rest = rest.partition(b", nrcpts=")[2].partition(b",")
     if not (comma and size.isdigit() and count.isdigit()) or len(size) > 18 or len(count) > 9:  # noqa: PLR2004  64, 32 bit
@@ -76,13 +83,20 @@ def _client(book: Book, message: Message, rest: bytes) -> None:
     if at < 0 or not client:
         book.defect("the client of a message cannot be read; the line may be cut")
         return
-    local = _OWN_USER.fullmatch(client) is not None
-    message.facts |= {("client", decoded(client[:_TEXT_LIMIT])), ("origin", "local" if local else "smtp")}
+    facts, local = _told_of(client[:_TEXT_LIMIT])
+    message.facts.update(facts)
     message.submitted = message.submitted or local
-    daemon = rest.rfind(b", daemon=", 0, at)
+    daemon = rest.rfind(b", daemon=", 0, at) if b", authid=" in rest else -1
     user = _OWN_AUTH.search(rest, daemon, at) if daemon >= 0 else None
     if user:
         _signed_in(message, user[1])
+
+
+@lru_cache(maxsize=1024)
+def _told_of(client: bytes) -> tuple[tuple[Fact, Fact], bool]:
+    """Facts of a client, and whether it is a user of this host."""
+    local = _OWN_USER.fullmatch(client) is not None
+    return (("client", decoded(client)), ("origin", "local" if local else "smtp")), local
 
 
 def _signed_in(message: Message, user: bytes) -> None:
@@ -90,34 +104,38 @@ def _signed_in(message: Message, user: bytes) -> None:
     message.facts.add(("sasl_username", decoded(user)))
 
 
-def session(book: Book, host: str, pid: str, text: bytes) -> bool:
+def session(book: Book, host: str, process: bytes, text: bytes) -> bool:
     """`AUTH=server, relay=..., authid=svc, ...` without an id: told of the process, whose messages hold its number."""
-    match = _SIGNED_IN.fullmatch(text)
-    if match is None or not pid.isascii() or not pid.isdigit():
+    match = _SIGNED_IN.fullmatch(text) if text.startswith(b"AUTH=server, ") and process.isdigit() else None
+    if match is None:
         return False
-    seen = Observation(
-        Span(book.evidence, book.member, book.start, book.end), "sendmail", "session", Route.SMTP, server=host,
-        stamp=book.stamp, facts=(("client", decoded(match[1])), ("sasl_username", decoded(match[2]))),
+    facts = (("client", decoded(match[1])), ("sasl_username", decoded(match[2])))
+    seen = _observation(
+        book.here(), "sendmail", "session", _SMTP, _UNSAID, host, "", "", (), "", "", "", "", -1, (), book.stamp, (), False, -1, (), False, facts,
     )  # fmt: skip
-    book.ready.append(Fragment(f"{host}/{int(pid)}", seen, opens=False, closes=False))
+    book.ready.append(_fragment(f"{host}/{int(process)}", seen, False, False))
     return True
 
 
 # --- what became of each copy ---------------------------------------------------------------------------------------------
 
 
-def delivery(book: Book, host: str, queue_id: bytes, text: bytes) -> None:
+def delivery(book: Book, host: str, queue_id: bytes, message: Message, text: bytes) -> None:
     """`to=<t>,<u>, ctladdr=<c> (1/1), delay=..., mailer=esmtp, relay=host [address], dsn=2.0.0, stat=Sent (remote text)`.
 
-    The common line has one plain address and no controlling user. A long list goes on in further lines, after `[more]`.
+    The common line has addresses of common form only. A long list goes on in further lines, after `[more]`.
     """
-    message = book.message(host, queue_id)
-    if message is None:
-        return
-    to, _, rest = text[3:].partition(b", delay=")
-    items, original = [to], ""
-    if to not in book.addresses and not PLAIN.fullmatch(to):
-        items, original, rest = _addressed(text)
+    to, mark, rest = text[3:].partition(b", delay=")
+    listing, _, user = to.partition(b", ctladdr=")
+    known = book.addresses
+    addresses = [known[one] for one in listing.removesuffix(b", [more]").split(b",")]
+    original = book.controllers[user] if user else ""
+    if mark and "" not in addresses and (original or not user):
+        outcome, reply = _became(message, host, rest)
+        if outcome is not None:
+            book.enter(host, queue_id, message, book.plain_recipients(addresses, outcome, original, reply))
+            return
+    items, original, rest = _addressed(text)
     outcome, reply = _became(message, host, rest)
     if outcome is None:
         book.defect("what became of a delivery cannot be read; the line may be cut")
@@ -181,6 +199,8 @@ def _handed_on(message: Message, host: str, before: bytes, said: bytes) -> Outco
     """What "Sent" means: thrown away, taken by a server on this host under an id of its own, or by somebody else."""
     if b", mailer=discard," in before:
         return _REJECTED
+    if b"[127." not in before and b":1]" not in before and _ACCEPTANCE not in said:
+        return _DELIVERED
     at = before.find(b", relay=")
     relay = before[at + 8 :].partition(b", ")[0] if at >= 0 else b""
     taken = _TAKEN.match(said)
@@ -197,14 +217,14 @@ def _handed_on(message: Message, host: str, before: bytes, said: bytes) -> Outco
 # --- recipients that are refused or added ---------------------------------------------------------------------------------
 
 
-def is_refusal(text: bytes) -> bool:
+def _is_refusal(text: bytes) -> bool:
     """Whether this names a recipient that was refused; `<-- ` begins what the client said, which may be anything."""
     return text.startswith((b"ruleset=check_rcpt,", b"ruleset=check_compat,", b"Milter: to=")) or (
         text.startswith(b"<") and not text.startswith(b"<-- ") and b">... User unknown" in text[:_TEXT_LIMIT]
     )
 
 
-def refused(book: Book, host: str, queue_id: bytes, text: bytes) -> None:
+def _refused(book: Book, host: str, queue_id: bytes, text: bytes) -> None:
     """`ruleset=check_rcpt, arg1=<t>, relay=..., reject=550 ...`, `Milter: to=<t>, reject=...`, `<t>... User unknown`."""
     if text.startswith(b"<"):
         end = address_end(text, 1, (b"... User unknown",)) + 1
@@ -226,15 +246,21 @@ def refused(book: Book, host: str, queue_id: bytes, text: bytes) -> None:
 
 
 def further(book: Book, host: str, queue_id: bytes, text: bytes) -> None:
-    """What else is said of a message: who signed in, recipients that a milter adds, copies of the envelope, bounces, the end."""
-    bounce = _BOUNCE.match(text)
-    if bounce and (message := book.message(host, bounce[1])) is not None:
-        message.facts |= {("came_from", f"{host}/{queue_id.decode()}"), ("origin", "bounce")}
+    """What else is said of a message: who signed in, who was refused, whom a milter adds, other ids, bounces, the end."""
+    if _is_refusal(text):
+        _refused(book, host, queue_id, text)
         return
-    others, auth, added = _others(text), _SIGNED_IN.fullmatch(text), _ADDED.match(text)
-    message = book.message(host, queue_id) if others or auth or added or text.startswith(b"done; delay=") else None
+    first = text[:_FIRST]
+    auth = _SIGNED_IN.fullmatch(text) if first.startswith(b"AUTH=") else None
+    added = _ADDED.match(text) if first.startswith(b"Milter ") else None
+    done = first == b"done; delay="
+    others = _others(text) if first.startswith((b"split: ", b"clone")) or text.find(b": ", _FIRST, _LONGEST_ID + 2) >= 0 else []
+    bounce = _BOUNCE.match(text) if not (others or auth or added or done) else None
+    message = book.message(host, bounce[1] if bounce else queue_id) if bounce or others or auth or added or done else None
     if message is None:
         book.ignored += 1
+    elif bounce:
+        message.facts |= {("came_from", f"{host}/{queue_id.decode()}"), ("origin", "bounce")}
     elif others:
         message.links += [f"queue:{host}/{one.decode()}" for one in others]
     elif auth:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import attrgetter
 
 from forensics.addresses import canonical, canonical_message_id
 from forensics.dates import FileClock
-from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Recipient, Role, Route, Span, Statement
-from forensics.parsers.stalwart.records import COLOUR, Fields, logged, one_of, several_of, values
+from forensics.model import Fragment, Observation, Outcome, Span
+from forensics.parsers.stalwart.records import Fields, Written, event_in, one_of, several_of, values, written
 from forensics.plugins import Record, Source
 from forensics.records import replaced
-from forensics.syslog import Cut, decoded, envelope, joined, lines, lost_messages
+from forensics.syslog import Cut, Piece, PieceLedger, better_sender, decoded, envelope, joined, log_lines, whole_number
 
 __all__ = ["assemble", "read"]
 
@@ -23,7 +22,6 @@ PIECE_LIMIT = 2_000  # deliveries held for one message
 _LIMIT = 4_096  # characters of an address or an answer
 _RECORD_LIMIT = 1 << 20  # bytes of a record on many lines
 _SNOWFLAKE = 15  # digits: an id with a clock in it, never used again
-_GOES_ON = (b"\t", b"\x1b[0m\t")
 _OUTCOMES = {
     "delivery.delivered": Outcome.DELIVERED, "delivery.dsn-success": Outcome.DELIVERED, "delivery.failed": Outcome.BOUNCED,
     "delivery.dsn-perm-fail": Outcome.BOUNCED, "delivery.dsn-temp-fail": Outcome.DEFERRED, "delivery.dsn-delay": Outcome.DEFERRED,
@@ -39,68 +37,32 @@ Place = tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
-class _Piece:
-    """What has been read so far of a message, or of a session's transaction that has not been queued."""
+class _Book(PieceLedger):
+    """One span while it is being read: its open messages and sessions by key, "queue/HOST/ID" or "session/HOST/ID"."""
 
-    start: int
-    end: int
-    stamp: str
-    opens: bool = False
-    closes: bool = False
-    submitted: bool = False
-    message_id: str = ""
-    sender: str = ""
-    size: int = -1
-    declared: int = -1
-    recipients: list[Recipient] = field(default_factory=list)
-    facts: set[tuple[str, str]] = field(default_factory=set)
+    open: dict[str, Piece] = field(default_factory=dict)
 
-
-@dataclass(slots=True, eq=False)
-class _Book:
-    """One span while it is being read."""
-
-    evidence: str
-    member: str
-    start: int = 0
-    end: int = 0
-    stamp: str = ""
-    open: dict[str, _Piece] = field(default_factory=dict)  # by key: "queue/HOST/ID" or "session/HOST/ID"
-    total: int = 0
-    ignored: int = 0
-    ready: list[Record] = field(default_factory=list)
-
-    def defect(self, reason: str) -> None:
-        """The record at hand cannot be read, or not all of it."""
-        self.ready.append(Defect(Span(self.evidence, self.member, self.start, self.end), "stalwart", reason))
-
-    def piece(self, key: str) -> _Piece:
+    def piece(self, key: str) -> Piece:
         """The open piece of this key, new if there is none."""
         if key not in self.open:
             if len(self.open) >= OPEN_LIMIT:
                 self.let_all_go()
-            self.open[key] = _Piece(self.start, self.end, self.stamp)
+            self.open[key] = Piece(self.start, self.end, self.stamp)
         self.open[key].end = self.end
         return self.open[key]
 
-    def let_go(self, key: str, piece: _Piece, kind: str) -> None:
+    def let_key_go(self, key: str, piece: Piece, kind: str) -> None:
         """A piece goes out."""
         room, host, number = key.split("/", 2)
         name = f"{host}/{number}" if host else number
         unique = len(number) >= _SNOWFLAKE and number.isdigit()
         ids = (f"queue:{name}" if unique else f"queue:{name}@{piece.stamp}",) if room == "queue" else ()
-        seen = Observation(
-            Span(self.evidence, self.member, piece.start, piece.end), "stalwart", kind, Route.SMTP,
-            Direction.SUBMITTED if piece.submitted else Direction.UNKNOWN, host, message_id=piece.message_id, ids=ids,
-            sender=piece.sender, envelope_sender=piece.sender, size=piece.size, stamp=piece.stamp,
-            recipients=tuple(piece.recipients), declared=piece.declared, facts=tuple(sorted(piece.facts)),
-        )  # fmt: skip
-        self.ready.append(Fragment(key, seen, piece.opens, piece.closes))
+        self.let_go(piece, key=key, kind=kind, host=host, ids=ids)
 
     def let_all_go(self) -> None:
         """Let everything go as pieces."""
         for key, piece in self.open.items():
-            self.let_go(key, piece, key.partition("/")[0])
+            self.let_key_go(key, piece, key.partition("/")[0])
         self.open.clear()
 
 
@@ -135,17 +97,16 @@ def _queued(book: _Book, host: str, event: str, fields: Fields) -> None:
     piece = book.piece(f"queue/{host}/{number}")
     piece.opens = True
     piece.submitted |= "authenticated" in event
-    piece.sender = piece.sender or _address(one_of(fields, "from"))[0]
+    piece.sender = better_sender(piece.sender, book.address(one_of(fields, "from"))[0])
     piece.message_id = piece.message_id or canonical_message_id(one_of(fields, "messageId")[:_LIMIT])
-    size = one_of(fields, "size")
     if piece.declared < 0:
         piece.declared = len(to)
-        piece.size = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else -1  # noqa: PLR2004  64 bits
+        piece.size = whole_number(one_of(fields, "size"))
     piece.facts.add(("origin", event[6:]))
     if client := one_of(fields, "remoteIp"):
         piece.facts.add(("client", client[:64]))
     for address in to:
-        _note(book, piece, address, Outcome.ACCEPTED, "")
+        book.name(piece, address, Outcome.ACCEPTED, "")
 
 
 def _delivery(book: _Book, host: str, event: str, fields: Fields) -> None:
@@ -157,26 +118,26 @@ def _delivery(book: _Book, host: str, event: str, fields: Fields) -> None:
         return
     key = f"queue/{host}/{number}"
     piece = book.piece(key)
-    piece.sender = piece.sender or _address(one_of(fields, "from"))[0]
+    piece.sender = better_sender(piece.sender, book.address(one_of(fields, "from"))[0])
     if event == "delivery.completed":
         piece.closes = True
-        book.let_go(key, book.open.pop(key), "queue")
+        book.let_key_go(key, book.open.pop(key), "queue")
         return
     several = several_of(fields, "to") or []
     code, reply = one_of(fields, "code"), _reply(fields)
     if outcome is None:
         for address in several:
-            _note(book, piece, address, Outcome.ACCEPTED, "")
+            book.name(piece, address, Outcome.ACCEPTED, "")
     elif to or len(several) == 1:
         if outcome is Outcome.BOUNCED and code.startswith("4"):
             outcome = Outcome.DEFERRED
-        _note(book, piece, to or several[0], outcome, reply)
+        book.name(piece, to or several[0], outcome, reply)
     elif outcome is Outcome.REFUSED_AFTER_DATA:
         piece.facts.add(("#refused_after_data", one_of(fields, "domain")[:255].lower()))
     else:
         piece.facts.add(("unassigned", event[9:]))
     if len(piece.recipients) >= PIECE_LIMIT:
-        book.let_go(key, book.open.pop(key), "queue")
+        book.let_key_go(key, book.open.pop(key), "queue")
 
 
 def _reply(fields: Fields) -> str:
@@ -197,16 +158,16 @@ def _session(book: _Book, host: str, event: str, fields: Fields) -> bool:
     if event != "smtp.rcpt-to":
         held = book.open.pop(key, None)
         if held is not None:
-            book.let_go(key, held, "session")
+            book.let_key_go(key, held, "session")
     piece = book.piece(key)
     if event == "smtp.rcpt-to":
         if to := one_of(fields, "to"):
-            _note(book, piece, to, Outcome.ACCEPTED, "")
+            book.name(piece, to, Outcome.ACCEPTED, "")
         else:
             book.defect("the recipient of a session cannot be read; the record may be cut")
         return True
     piece.opens = True
-    piece.sender = _address(one_of(fields, "from"))[0]
+    piece.sender = book.address(one_of(fields, "from"))[0]
     if client := one_of(fields, "remoteIp"):
         piece.facts.add(("client", client[:64]))
     return True
@@ -217,7 +178,7 @@ def _end_session(book: _Book, host: str, fields: Fields) -> None:
     key = _session_key(host, fields)
     held = book.open.pop(key, None)
     if key and (held is None or not held.opens):
-        book.let_go(key, _Piece(book.start, book.end, book.stamp), "queued")
+        book.let_key_go(key, Piece(book.start, book.end, book.stamp), "queued")
 
 
 def _refused(book: _Book, host: str, fields: Fields) -> bool:
@@ -225,106 +186,92 @@ def _refused(book: _Book, host: str, fields: Fields) -> bool:
     to = one_of(fields, "to")
     if not to:
         return False
-    piece = _Piece(book.start, book.end, book.stamp, opens=True, closes=True, sender=_address(one_of(fields, "from"))[0])
+    piece = Piece(book.start, book.end, book.stamp, opens=True, closes=True, sender=book.address(one_of(fields, "from"))[0])
     if client := one_of(fields, "remoteIp"):
         piece.facts.add(("client", client[:64]))
-    _note(book, piece, to, Outcome.REJECTED, _reply(fields))
-    book.let_go(f"reject/{host}/{book.evidence}/{book.member}/{book.start}", piece, "reject")
+    book.name(piece, to, Outcome.REJECTED, _reply(fields))
+    book.let_key_go(f"reject/{host}/{book.span.evidence}/{book.span.member}/{book.start}", piece, "reject")
     return True
-
-
-def _note(book: _Book, piece: _Piece, text: str, outcome: Outcome, reply: str) -> None:
-    if not text or len(text) > _LIMIT:
-        book.defect("an address is empty, or longer than any address")
-        return
-    address, written = _address(text)
-    piece.recipients.append(
-        Recipient(address, Role.ENVELOPE, outcome, written, reply=reply, stamp=book.stamp, start=book.start, end=book.end)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _address(text: str) -> tuple[str, str]:
-    """Canonical form, and the text as found where it differs in more than case."""
-    address = canonical(text[:_LIMIT])
-    return address, "" if text.lower() == address else text[:_LIMIT]
 
 
 # --- reading -------------------------------------------------------------------------------------------------------------
 
 
-def _owned(source: Source) -> Iterator[tuple[int, bytes]]:
-    """The lines that begin in the span, and those behind it that go on with its last record."""
-    start, end = source.span.start, source.span.end
-    yield from lines(source.blocks(max(start - 1, 0)), start, end)
-    if end > 0:
-        for offset, line in lines(source.blocks(end - 1), end, -1):
-            if not line.startswith(_GOES_ON):
-                return
-            yield offset, line
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What lies behind a span, as a log of its own."""
+
+    span: Span
+    source: Source
+
+    def blocks(self, start: int | None = None) -> Iterator[bytes]:
+        """Decoded bytes from `start` to the end of the member."""
+        return self.source.blocks(self.span.start if start is None else start)
+
+
+def _goes_on(text: bytes) -> bool:
+    """Whether a line of this text goes on with the record before."""
+    return text.startswith(b"\t")
+
+
+def _owned(source: Source) -> Iterator[tuple[int, int, bytes]]:
+    """Start, end and bytes of the lines that begin in the span, and of those behind it that go on with its last record."""
+    yield from log_lines(source)
+    span = source.span
+    if span.end > 0:
+        behind = log_lines(_Rest(span._replace(start=span.end, end=-1), source))
+        yield from takewhile(lambda one: _goes_on(written(one[2]).text), behind)
 
 
 def read(source: Source) -> Iterator[Record]:
     """Fragments, defects and losses of one span, and a tally of its lines. A record's lines go with its first one."""
-    span = source.span
-    book = _Book(span.evidence, span.member)
-    head, more, size = None, list[bytes](), 0
-    for offset, line in _owned(source):
-        goes_on = line.startswith(_GOES_ON)
-        if goes_on and head is None and span.start:
+    book = _Book(source.span, "stalwart", canonical=canonical)
+    first, record, size = b"", list[Written](), 0
+    for start, end, line in _owned(source):
+        said = written(line)
+        goes_on = _goes_on(said.text)
+        if goes_on and not record and source.span.start:
             continue  # of a record that began before the span
         book.total += 1
-        length = line.length if isinstance(line, Cut) else len(line)
-        if goes_on and head is not None:
-            size += length
+        if goes_on and record:
+            size += end - start
             if size <= _RECORD_LIMIT:
-                more.append(line)
-            book.end = offset + length
-            continue
-        if head is not None:
-            yield from _record(book, head, more, size)
-        head, more, size = line, [], length
-        book.start, book.end = offset, offset + length
-    if head is not None:
-        yield from _record(book, head, more, size)
-    book.let_all_go()
-    yield from book.ready
-    yield Statement(span, "stalwart", "tally", value=book.total, rows=book.ignored)
-
-
-def _record(book: _Book, line: bytes, more: list[bytes], size: int) -> Iterator[Record]:
-    """The records of one record of the log."""
-    if isinstance(line, Cut) or size > _RECORD_LIMIT:
-        book.defect("a record is longer than any record of a log")
-    else:
-        if b"\x1b" in line:
-            line = COLOUR.sub(b"", line)
-        found = logged(line)
-        if found is None:
-            _odd(book, line, 1 + len(more))
+                record.append(said)
         else:
-            book.stamp, host, event, text = found
-            if more:
-                text = b", ".join((text, *(COLOUR.sub(b"", one).strip().rstrip(b",") for one in more)))
-            if not _enter(book, host, event, text):
-                book.ignored += 1 + len(more)
-    yield from book.ready
-    book.ready.clear()
+            if record:
+                yield from _record(book, first, record, size)
+            first, record, size, book.start = line, [said], end - start, start
+        book.end = end
+    if record:
+        yield from _record(book, first, record, size)
+    book.let_all_go()
+    yield from book.told()
+    yield book.tally()
+
+
+def _record(book: _Book, line: bytes, said: list[Written], size: int) -> Iterator[Record]:
+    """The records of one record of the log: its first line, and what is said on all of them."""
+    event = event_in(said[0])
+    if isinstance(line, Cut):
+        book.defect(line.reason)
+    elif size > _RECORD_LIMIT:
+        book.defect("a record is longer than any record of a log")
+    elif event is None:
+        _odd(book, line, len(said))
+    else:
+        book.stamp = event.stamp
+        text = b", ".join((event.text, *(one.text.strip().rstrip(b",") for one in said[1:])))
+        if not _enter(book, event.host, event.name, text):
+            book.ignored += len(said)
+    yield from book.told()
 
 
 def _odd(book: _Book, line: bytes, count: int) -> None:
     """A line that begins no record."""
     found = envelope(line)
-    lost = lost_messages(found.program, found.payload) if found else 0
-    if found and lost:
-        span = Span(book.evidence, book.member, book.start, book.end)
-        book.ready.append(Statement(span, "stalwart", "lost", scope=found.host, value=lost, stamp=found.stamp))
-    elif (found is None or found.program.lower().startswith("stalwart")) and any(
-        word in line[:512] for word in (b"(queue.", b"(delivery.", b"(smtp.")
-    ):
-        book.defect("time, level or event of a Stalwart line cannot be read; the line may be cut")
-    else:
-        book.ignored += count
+    ours = found is None or found.program.lower().startswith("stalwart")
+    cut = ours and any(word in line[:512] for word in (b"(queue.", b"(delivery.", b"(smtp."))
+    book.odd(found, "time, level or event of a Stalwart line cannot be read; the line may be cut" if cut else "", count)
 
 
 # --- assembling ----------------------------------------------------------------------------------------------------------

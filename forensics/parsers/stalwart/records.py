@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from forensics.syslog import envelope, repeated, stamp
+from forensics.syslog import envelope, repeated, stamp, unwrapped
 
-__all__ = ["COLOUR", "Fields", "Value", "logged", "one_of", "several_of", "values"]
+__all__ = ["Event", "Fields", "Value", "Written", "event_in", "one_of", "several_of", "values", "written"]
 
-COLOUR = re.compile(rb"\x1b\[[0-9;]{0,16}m")
+_COLOUR = re.compile(rb"\x1b\[[0-9;]{0,16}m")
 _HEAD = re.compile(
     rb"(?:([0-9]{4}-\S{1,40}) {1,4})?(TRACE|DEBUG|INFO|WARN|ERROR) {1,4}[^()\n]{0,256}\(([a-z0-9-]{1,64}\.[a-z0-9.-]{1,64})\)"
 )
@@ -58,16 +59,38 @@ def several_of(fields: Fields, key: str) -> list[str] | None:
     return listed if listed is not None else [str(one) for one in found[-1:]] or None
 
 
-def logged(line: bytes) -> tuple[str, str, str, bytes] | None:
-    """Time, host, event and text behind it of a record's first line; None if it is no such line."""
-    head, host, time = _HEAD.match(line), "", ""
-    if head is None:
+class Written(NamedTuple):
+    """A line without what others put around it: their time, its host, "" where there is none, and the text."""
+
+    stamp: str
+    host: str
+    text: bytes
+
+
+class Event(NamedTuple):
+    """The first line of a record: time and host, "" where it writes none; the event, and the text behind it."""
+
+    stamp: str
+    host: str
+    name: str
+    text: bytes
+
+
+def written(line: bytes) -> Written:
+    """What Stalwart wrote of a line that a logger or a container runtime may have wrapped; another program's as it is."""
+    time, text = unwrapped(line)
+    host = ""
+    if not _HEAD.match(text) and not text.startswith((b"\t", b"\x1b")):
         found = envelope(line)
-        if found is None or not found.program.lower().startswith("stalwart"):
-            return None
-        host, time, line = found.host, found.stamp, repeated(found.payload) or found.payload
-        head = _HEAD.match(line)
-        if head is None:
-            return None
+        if found is not None and found.program.lower().startswith("stalwart"):
+            time, host, text = found.stamp, found.host, repeated(found.payload) or found.payload
+    return Written(time, host, _COLOUR.sub(b"", text) if b"\x1b" in text else text)
+
+
+def event_in(said: Written) -> Event | None:
+    """What a record's first line says; None if it is no such line."""
+    head = _HEAD.match(said.text)
+    if head is None:
+        return None
     own = stamp(head[1]) if head[1] else ""
-    return own or time, host, head[3].decode(), line[head.end() :]
+    return Event(own or said.stamp, said.host, head[3].decode(), said.text[head.end() :])
