@@ -6,9 +6,14 @@ import base64
 import bz2
 import gzip
 import io
+import itertools
 import json
+import os
 import quopri
+import random
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from datetime import UTC, datetime
@@ -18,15 +23,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 import forensics
+from forensics import cli
 from forensics.cli import app
 from forensics.incident import Incident, Indicators
 from forensics.pipeline.audit import NoEvidenceError
 from forensics.policy import Policy
-from forensics.sweep import CONTEXTS, FORMS, Needles, Stream, scan
-from forensics.sweep.scanning import _overlapping
+from forensics.sweep import CONTEXTS, FORMS, Needles, Part, Search, Stream, Wish, answer, cut, examine, memory, scan
+from forensics.sweep.blocks import overlapping
+from forensics.sweep.scanning import BLOCK, together
 
 RUN = CliRunner()
 ADDRESS, DOMAIN = "phan@giftshop.club", "giftshop.club"
@@ -36,8 +44,8 @@ DATED = "2025-09-{d:02}T10:00:00+00:00 mx1 postfix/smtp[9]: 7A64E12D601: to=<{to
 SMALL = 40_000  # bytes of a block that makes many of a small stream
 
 
-def searched(data: bytes, **options: Any) -> Stream:
-    return scan([data], NEEDLES, **options)
+def searched(data: bytes, *, size: int = BLOCK, **wish: Any) -> Stream:
+    return scan([data], NEEDLES, Wish(**wish), size=size)
 
 
 def forms(data: bytes) -> dict[tuple[str, str], int]:
@@ -153,27 +161,96 @@ def test_offsets_are_those_of_the_stream() -> None:
     assert hits[ADDRESS, "quoted-printable"].offsets == [data.index(b"phan@gift=")]
 
 
+ODD, ODD_DOMAIN = "jörg@xn--bcher-kva.example", "xn--bcher-kva.example"  # the domain is that of bücher.example
+ODD_NEEDLES = Needles(Indicators(frozenset({ODD}), frozenset({ODD_DOMAIN})))
+
+
+@pytest.mark.parametrize(
+    ("data", "form", "names"),
+    [
+        ("jörg@bücher.example".encode(), "plain", {ODD, ODD_DOMAIN}),
+        ("JÖRG@BÜCHER.example".encode(), "plain", {ODD, ODD_DOMAIN}),
+        ("jo\u0308rg@bücher.example".encode(), "plain", {ODD, ODD_DOMAIN}),
+        ("jörg@bücher.example".encode("latin-1"), "plain", {ODD, ODD_DOMAIN}),
+        ("jörg+x@xn--bcher-kva.example".encode(), "plain", {ODD, ODD_DOMAIN}),
+        (b"j=C3=B6rg@b=C3=BCcher.example", "quoted-printable", {ODD, ODD_DOMAIN}),
+        (b"=?utf-8?q?j=c3=b6rg=40b=c3=bccher=2Eexample?=", "quoted-printable", {ODD, ODD_DOMAIN}),
+        (b"=?UTF-8?Q?j=C3=B6rg?=@xn--bcher-kva.example", "quoted-printable", {ODD}),
+        (b"j=F6rg@xn--bcher-kva.example", "quoted-printable", {ODD}),
+        (b"=?UTF-8?B?asO2cmc=?=@xn--bcher-kva.example", "base64", {ODD}),
+        (b"j%C3%B6rg%40b%c3%bccher.example", "percent", {ODD, ODD_DOMAIN}),
+        (b'"j\\u00f6rg@b\\u00FCcher.example"', "json", {ODD, ODD_DOMAIN}),
+        (b"j&#246;rg@xn--bcher-kva.example", "html", {ODD}),
+        (b"j=C3=\n=B6rg@xn--bcher-kva.example", "quoted-printable", {ODD}),
+        (base64.b64encode("  <jörg@bücher.example>  ".encode()), "base64", {ODD, ODD_DOMAIN}),
+        (base64.b64encode("  <jörg@xn--bcher-kva.example>  ".encode()), "base64", {ODD, ODD_DOMAIN}),
+        (wide("<JÖRG@bücher.example>", "le"), "utf-16", {ODD, ODD_DOMAIN}),
+        (wide("<jörg+a@xn--bcher-kva.example>", "be"), "utf-16", {ODD, ODD_DOMAIN}),
+        ("xjörg@bücher.example".encode(), "plain", {ODD_DOMAIN}),
+        (b"jorg@xn--bcher-kva.example", "plain", {ODD_DOMAIN}),
+        (b"jrg@bcher.example", "", set()),
+        ("jörg@bücher.example.test".encode(), "", set()),
+        ("jörg@kochbücher.example".encode(), "", set()),
+    ],
+)
+def test_letters_beyond_ascii_are_searched(data: bytes, form: str, names: set[str]) -> None:
+    found = scan([b"before " + data + b" after\n"], ODD_NEEDLES).hits
+    assert {name for name, how in found if how == form} == names
+    assert ODD in names or not any(name == ODD for name, _ in found)
+
+
+@pytest.mark.parametrize("code", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_name_without_any_ascii_letter_is_found_as_text(code: str) -> None:
+    needles = Needles(Indicators(frozenset({"иван@xn--80a1acny.xn--p1ai"})))
+    assert len(scan(["до ИВАН@почта.рф после\n".encode(code)], needles).hits) == 1
+    assert scan(["до ИВАН@почта.р после\n".encode(code)], needles).hits == {}
+
+
+# --- pieces in memory
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.sampled_from([b"ab", b"a", b"b", b"\0", b"abab"]), max_size=30),
+    st.sampled_from([b"a", b"ab", b"aba", b"abab\0", b"\0"]),
+)
+def test_places_are_those_that_a_naive_search_finds(pieces: list[bytes], piece: bytes) -> None:
+    data = b"".join(pieces)
+    naive = [at for at in range(len(data)) if data.startswith(piece, at)]
+    assert memory.places(memory.octets(data), piece) == naive
+    assert memory._found_by_python(data, piece) == naive
+
+
+def test_without_a_c_library_the_same_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = LINE.format(s=1, q="7A", to=ADDRESS).encode() * 3 + base64.b64encode(b"<phan@giftshop.club>")
+    before = plain_result(searched(data))
+    monkeypatch.setattr(memory, "_c_search", lambda: None)
+    assert plain_result(searched(data)) == before
+
+
 # --- block borders
 
 
-PIECES = st.sampled_from([
+PIECES = [
     b"to=<phan@giftshop.club>, ", b"phan=40giftshop=2Eclub", b"gift=\r\nshop.club ", b"giftshop", b".club", b"\n", b" ",
     wide("phan@giftshop.club", "le"), base64.b64encode(b"<phan@giftshop.club>"), base64.encodebytes(b"q" * 50 + b" giftshop.club " + b"z" * 70),
     b'"Recipients": ["a@one.example", "b@two.example"], ', b"\nTo: x@three.example,\n\ty@four.example\n", b"\nRCPT TO:<z@five.example>\n",
     b"2025-09-18 10:00:00 1uyska-000000001Dz-1RvS => e@six.example R=dns\n", b" orig_to=<o@seven.example>", b"x" * 3_000, b"-" * 17_000,
-])  # fmt: skip
+]  # fmt: skip
+NUMBERS = st.lists(st.integers(0, len(PIECES) - 1), max_size=40)  # the pieces themselves are too long to be shown
 
 
 def plain_result(stream: Stream) -> Any:
     hits = {key: (one.count, one.undated, one.offsets) for key, one in stream.hits.items()}
-    return hits, {name: (one.count, one.undated, one.first) for name, one in stream.domains.items()}, stream.size
+    return hits, {name: one.count for name, one in stream.domains.items()}, stream.size
 
 
 @pytest.mark.property
 @settings(max_examples=60, deadline=None)
-@given(st.lists(PIECES, max_size=40), st.integers(1, 60_000), st.integers(1, 50_000))
-def test_blocks_of_any_size_give_the_same(pieces: list[bytes], size: int, read: int) -> None:
-    data = b"".join(pieces)
+@given(NUMBERS, st.integers(1, 60_000), st.integers(1, 50_000))
+def test_blocks_of_any_size_give_the_same(pieces: list[int], size: int, read: int) -> None:
+    data = b"".join(PIECES[one] for one in pieces)
     whole = scan([data], NEEDLES, size=len(data) + 1)
     cut = scan((data[at : at + read] for at in range(0, len(data), read)), NEEDLES, size=size)
     assert plain_result(cut) == plain_result(whole)
@@ -202,7 +279,7 @@ def test_any_bytes_are_searched_to_the_end(data: bytes, times: int) -> None:
 def test_the_own_parts_of_blocks_tile_the_stream() -> None:
     data = b"line\n" * 60_000 + b"x" * 200_000
     at = -1
-    for block in _overlapping([data[i : i + 7_000] for i in range(0, len(data), 7_000)], SMALL):
+    for block in overlapping([data[i : i + 7_000] for i in range(0, len(data), 7_000)], SMALL):
         assert block.base + block.low == at
         assert block.data[block.low :] == (b"\n" + data)[at + 1 : block.base + 1 + len(block.data)]
         at = block.base + block.high
@@ -250,6 +327,72 @@ def test_recipients_put_by_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> N
     assert {one.first for one in stream.domains.values()} == {datetime(2025, 9, 1, 10, tzinfo=UTC)}
 
 
+# --- parts of a large file
+
+
+def shared_out(data: bytes, step: int, **options: Any) -> Stream:
+    borders = [*range(0, max(len(data) - step // 4, 1), step), -1]
+    parts = [Part(start, stop) for start, stop in itertools.pairwise(borders)]
+    return together([scan([data[part.begin :]], NEEDLES, part=part, **options) for part in parts])
+
+
+@pytest.mark.property
+@settings(max_examples=60, deadline=None)
+@given(NUMBERS, st.integers(40_000, 150_000), st.integers(1, 60_000))
+def test_parts_come_to_the_whole(pieces: list[int], step: int, size: int) -> None:
+    data = b"".join(PIECES[one] * 3 for one in pieces)
+    whole, parts = (
+        ({key: (hit.count, hit.offsets) for key, hit in one.hits.items()}, plain_result(one)[1:])
+        for one in (searched(data), shared_out(data, step, size=size))
+    )
+    assert parts == whole
+
+
+@pytest.mark.parametrize("step", [50_000, 65_536, 100_001])
+def test_a_log_in_parts_has_the_same_first_times(step: int) -> None:
+    rows = [DATED.format(d=1 + n // 200, to=f"x@d{n % 90}.example" if n % 50 else ADDRESS) for n in range(5_000)]
+    data = "".join(rows).encode()
+    whole, parts = searched(data), shared_out(data, step)
+    assert plain_result(parts) == plain_result(whole)
+    assert {name: one.first for name, one in parts.domains.items()} == {name: one.first for name, one in whole.domains.items()}
+    assert parts.hits == whole.hits
+    assert (parts.first, parts.last) == (whole.first, whole.last)
+
+
+def test_a_list_that_a_border_cuts_is_counted_once() -> None:
+    entry = '{"Email": "a@one.example",\n "Name": "x"},\n'
+    data = ('{"n": 1}\n' * 5_000 + '"To": [\n' + entry * 100 + "]\n" + '{"n": 1}\n' * 9_000).encode()
+    at = data.index(b'"To"')
+    for border in range(at + 100, at + 2_000, 300):
+        parts = [Part(0, border), Part(border, -1)]
+        found = together([scan([data[part.begin :]], NEEDLES, part=part) for part in parts])
+        assert found.domains["one.example"].count == searched(data).domains["one.example"].count == 100
+
+
+def test_only_a_large_plain_file_is_cut(tmp_path: Path) -> None:
+    rows = "".join(DATED.format(d=1 + n // 200, to=f"x@d{n % 90}.example" if n % 50 else ADDRESS) for n in range(5_000))
+    files = {
+        "plain.log": rows.encode(),
+        "wide.log": rows.encode("utf-16"),
+        "packed.gz": gzip.compress(random.Random(1).randbytes(300_000)),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    known = Incident(indicators=Indicators(frozenset({ADDRESS})))
+    wishes = {name: Search(name, tmp_path / name, len(data), known.indicators) for name, data in files.items()}
+    cuts = {name: cut(one, 100_000) for name, one in wishes.items()}
+    assert [len(one) > 4 for one in cuts.values()] == [True, True, False]
+    assert cuts["packed.gz"] == [wishes["packed.gz"]]
+    assert all(sum(part.extent for part in cuts[name]) == len(data) for name, data in files.items())
+    for name, one in wishes.items():
+        whole = answer([examine(one)], known, Policy()).data
+        assert answer(map(examine, cuts[name]), known, Policy()).data == whole
+        assert whole["streams"] == 1
+    assert cut(Search("gone", tmp_path / "gone", 10**9, known.indicators)) == [
+        Search("gone", tmp_path / "gone", 10**9, known.indicators)
+    ]
+
+
 # --- recipient domains
 
 
@@ -287,6 +430,31 @@ def test_recipients_are_told_by_what_stands_before_them(data: str, names: list[s
     assert set(domains(data.encode()).values()) <= {1}
 
 
+@pytest.mark.parametrize("code", ["utf-16-le", "utf-16-be", "utf-16"])
+@pytest.mark.parametrize("size", [SMALL, BLOCK])
+def test_recipients_and_times_in_utf_16_are_those_of_the_text(code: str, size: int) -> None:
+    log = "".join(DATED.format(d=1 + n // 200, to=f"x@d{n % 90}.example" if n % 50 else ADDRESS) for n in range(3_000))
+    text = f"To: a@one.example,\n b@two.example\n{log}" + '{"Recipients": ["c@three.example"]}\n'
+    plain, found = searched(text.encode()), searched(text.encode(code), size=size)
+    assert {name: (one.count, one.first) for name, one in found.domains.items()} == {
+        name: (one.count, one.first) for name, one in plain.domains.items()
+    }
+    hit, known = found.hits[ADDRESS, "utf-16"], plain.hits[ADDRESS, "plain"]
+    assert (hit.count, hit.first, hit.last) == (known.count, known.first, known.last)
+    assert found.size == len(text.encode(code))
+
+
+def test_nuls_alone_make_no_utf_16() -> None:
+    assert domains(b"\0" * 500 + b"\nTo: a@one.example\n" + b"\0\0" * 500) == {"one.example": 1}
+    assert domains("To: a@bücher.example\n".encode("utf-16")) == {"b\ufffdcher.example": 1}
+
+
+def test_without_recipients_the_hits_are_the_same() -> None:
+    data = "".join(DATED.format(d=1 + n, to=ADDRESS if n % 3 else "a@one.example") for n in range(20)).encode()
+    alone, both = searched(data, recipients=False), searched(data)
+    assert (alone.hits, alone.size, alone.domains) == (both.hits, both.size, {})
+
+
 def test_every_context_is_listed() -> None:
     assert set(CONTEXTS) == {"log", "rcpt", "exim", "header", "json"}
 
@@ -316,6 +484,15 @@ def test_long_queue_ids_tell_year_and_zone() -> None:
     opening = "".join(f"Sep 17 16:03:12 mx1 postfix/smtpd[1]: {one}: client=app.acme.example[192.0.2.1]\n" for one in ids)
     line = "Sep 18 10:00:00 mx1 postfix/smtp[9]: X: to=<phan@giftshop.club>, status=sent\n"
     assert searched((opening + line).encode()).hits[ADDRESS, "plain"].first == datetime(2025, 9, 18, 8, tzinfo=UTC)
+
+
+def test_a_long_queue_id_far_from_the_start_tells_it_too() -> None:
+    line = "Sep 17 16:03:{:02} mx1 postfix/smtp[9]: 7A64E12D601: to=<a@one.example>, status=sent\n"
+    opening = "Sep 17 16:03:12 mx1 postfix/smtpd[1]: 4cRgTX{}RqfzGHdB: client=app.acme.example[192.0.2.1]\n"
+    told_by = "".join(opening.format(n) for n in range(5))
+    found = searched(("".join(line.format(n % 60) for n in range(500)) + told_by + line.format(7) * 9).encode())
+    assert (found.domains["one.example"].count, found.domains["one.example"].undated) == (509, 0)
+    assert found.domains["one.example"].first == datetime(2025, 9, 17, 14, 3, tzinfo=UTC)
 
 
 def test_a_log_without_years_is_undated_unless_told() -> None:
@@ -430,6 +607,16 @@ def test_any_number_of_workers_gives_the_same(tmp_path: Path, monkeypatch: pytes
     assert forensics.triage(tmp_path, incident="postmark-mcp", workers=2).data == alone
 
 
+def test_a_large_file_is_shared_out_and_the_answer_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [DATED.format(d=1 + n // 200, to=f"x@d{n % 90}.example" if n % 50 else ADDRESS) for n in range(5_000)]
+    (tmp_path / "mail.log").write_text("".join(rows))
+    whole = told(tmp_path)
+    monkeypatch.setattr("forensics.pipeline.api.cut", lambda one: cut(one, 100_000))
+    monkeypatch.setattr("forensics.pipeline.api._ALONE", 0)
+    for workers in (1, 2):
+        assert forensics.triage(tmp_path, incident="postmark-mcp", workers=workers).data == whole
+
+
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(NoEvidenceError, match="0 bytes"):
@@ -456,6 +643,15 @@ def test_json_is_all_of_stdout(tmp_path: Path) -> None:
     assert result.stdout.isascii()
 
 
+def test_without_the_histogram_only_indicators_are_sought(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(DATED.format(d=20, to=ADDRESS) + DATED.format(d=20, to="a@new.example"))
+    words = ["triage", str(tmp_path), "--incident", "postmark-mcp"]
+    alone, both = (json.loads(RUN.invoke(app, [*words, *more]).stdout) for more in (["--no-histogram", "--json"], ["--json"]))
+    assert alone["hits"] == both["hits"]
+    assert (alone["domains"], alone["contexts_searched"], list(alone)) == ([], {}, list(both))
+    assert "Recipient domains were not counted." in RUN.invoke(app, [*words, "--no-histogram"]).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [(["{}/nowhere"], 10), (["{}", "--incident", "no-such"], 2), (["{}", "--workers", "0"], 2), (["{}"], 0)],
@@ -463,6 +659,98 @@ def test_json_is_all_of_stdout(tmp_path: Path) -> None:
 def test_the_exit_code_says_how_it_went(words: list[str], code: int, tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text(DATED.format(d=20, to=ADDRESS))
     assert RUN.invoke(app, ["triage", *(word.format(tmp_path) for word in words)]).exit_code == code
+
+
+def shown(*words: str, width: int = 80) -> list[str]:
+    result = RUN.invoke(app, ["triage", *words], env={"COLUMNS": str(width)})
+    assert result.exit_code == 0
+    return result.stdout.splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_first_line_is_the_answer(tmp_path: Path, width: int) -> None:
+    log = tmp_path / "log"
+    log.mkdir()
+    (log / "mail.log").write_text(DATED.format(d=1, to="a@old.example") + DATED.format(d=18, to=ADDRESS) * 2)
+    (log / "mail.log.1").write_text(DATED.format(d=19, to="b@new.example"))
+    lines = shown(str(log), "--incident", "postmark-mcp", width=width)
+    assert lines[0] == "1 of 2 files name an indicator, 2025-09-18 to 2025-09-18."
+    assert lines[1:3] == ["  giftshop.club: 2 places in 1 file", "  phan@giftshop.club: 2 places in 1 file"]
+    assert "never seen before the window: 1 (new.example)" in " ".join(lines)
+    assert any(line.startswith("new.example ") and line.rstrip().endswith("NEVER") for line in lines)
+    assert any(line.startswith("In use before the window: 1 domains: old.example (1)") for line in lines)
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("text", "incident", "first", "second"),
+    [
+        (
+            DATED.format(d=18, to="b@x.example"),
+            True,
+            "No file names an indicator (1 searched). This is no proof",
+            "Which recipient",
+        ),
+        (DATED.format(d=18, to=ADDRESS), False, "No indicator was named", "Which recipient"),
+        (
+            LINE.format(s=1, q="7A", to=ADDRESS),
+            True,
+            "1 of 1 files name an indicator, at no time that is known.",
+            "  giftshop.club",
+        ),
+    ],
+)
+def test_what_is_not_known_is_said_first(text: str, incident: bool, first: str, second: str, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(text)
+    lines = shown(str(tmp_path), *(("--incident", "postmark-mcp") if incident else ()))
+    assert lines[0].startswith(first)
+    assert lines[1].startswith(second)
+
+
+def test_the_form_of_the_json_is_documented_and_stable(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(DATED.format(d=1, to="a@old.example") + DATED.format(d=18, to=ADDRESS))
+    data = json.loads(RUN.invoke(app, ["triage", str(tmp_path), "--incident", "postmark-mcp", "--json"]).stdout)
+    told_of = " ".join(RUN.invoke(app, ["triage", "--help"], env={"COLUMNS": "200"}).stdout.split())
+    assert list(data) == [
+        "schema_version", "incident", "window", "indicators", "forms_searched", "contexts_searched", "streams", "bytes", "hits",
+        "compared_with_before_window", "domains", "own_domains", "recipients_not_kept", "unread", "cannot_see",
+    ]  # fmt: skip
+    seen = ["count", "undated", "stamp", "first_seen", "last_seen", "slack_seconds", "before_window"]
+    assert list(data["hits"][0]) == ["path", "indicator", "form", *seen, "offsets"]
+    assert list(data["domains"][0]) == ["domain", *seen, "own", "indicator", "names"]
+    assert [key for key in (*data, *data["hits"][0], *data["domains"][0]) if key not in told_of] == []
+
+
+def test_there_is_no_bar_where_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "talk", Console(file=io.StringIO(), stderr=False, force_terminal=False))
+    with cli._watching_late() as watcher:
+        assert isinstance(watcher, cli.Quiet)
+
+
+BAR = """
+import sys, time
+from forensics import cli
+with cli._watching_late() as watcher:
+    watcher.step("Searching evidence", 10)
+    watcher.advance(5)
+    time.sleep(float(sys.argv[1]))
+print("end")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize(("seconds", "is_shown"), [("0.2", False), ("3", True)])
+def test_a_bar_comes_after_two_seconds_on_a_terminal(seconds: str, is_shown: bool) -> None:
+    mine, theirs = os.openpty()
+    with os.fdopen(mine, "rb", buffering=0) as screen:
+        command = [sys.executable, "-c", BAR, seconds]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm"}, check=True)
+        os.set_blocking(mine, False)
+        seen = screen.read() or b""
+        os.close(theirs)
+    assert done.stdout == b"end\n"
+    assert (b"Searching evidence" in seen and b"50%" in seen) == is_shown
 
 
 def test_the_screen_is_harmless_and_says_what_was_not_seen(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from forensics.pipeline.audit import NoEvidenceError, Silence, Watcher
 from forensics.pipeline.executor import Lost, Serial, default_executor
 from forensics.plugins import ROOMS, Found, discover
 from forensics.policy import NO_POLICY, Policy
-from forensics.sweep import Examined, Search, Triage, answer, examine
+from forensics.sweep import Examined, Search, Triage, answer, cut, examine
 
 __all__ = ["installed", "triage", "verify"]
 
-_ALONE = 64 << 20  # bytes that are searched before a pool of processes has started
+_ALONE = 256 << 20  # bytes that are searched before a pool of processes has started
 
 
 def installed() -> dict[str, list[Found]]:
@@ -38,34 +38,39 @@ def triage(
     incident: Incident | str | Path | None = None,
     policy: Policy | str | Path | None = None,
     year: int | None = None,
+    recipients: bool = True,
     workers: int | None = None,
     watcher: Watcher | None = None,
 ) -> Triage:
     """A first answer in seconds, by searching text: files that name an indicator, and recipient domains with their first use.
 
-    No case is written and nothing is hashed. `year` dates logs that write none, where no queue id does. Raises
-    NoEvidenceError, IncidentError.
+    No case is written and nothing is hashed. `year` dates logs that write none, where no queue id does; without `recipients`
+    only indicators are sought, two to ten times as fast. Large plain files are shared out among the workers in fixed parts, so
+    that their number changes nothing. Raises NoEvidenceError, IncidentError.
     """
     known = incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT
     rules = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY
     steering = (policy, () if incident in Incident.shipped() else incident)
     skip = frozenset(Path(one).resolve() for one in steering if isinstance(one, str | Path))
-    searches, problems = _searches([Path(one) for one in evidence], skip, known, year)
-    size = sum(one.size for one in searches)
+    files, problems = _searches([Path(one) for one in evidence], skip, known, (year, recipients))
+    searches = [part for one in files for part in cut(one)]
+    size = sum(one.extent for one in searches)
     executor = Serial() if size <= _ALONE else default_executor(workers)
     told = watcher or Silence()
     told.step("Searching evidence", size)
     done = [Examined((), tuple(problems))]
     for search, result in zip(searches, executor.run(examine, searches), strict=True):
-        done.append(Examined((), (Problem(search.path, result.reason),)) if isinstance(result, Lost) else result)
-        told.advance(search.size)
+        done.append(
+            Examined((), (Problem(search.path, result.reason, search.part.start),)) if isinstance(result, Lost) else result
+        )
+        told.advance(search.extent)
     if not any(stream.size for one in done for _, stream in one.streams):
         raise NoEvidenceError("\n".join(["nothing of the evidence could be read:", *_reasons(done)]))
-    return answer(done, known, rules)
+    return answer(done, known, rules, recipients=recipients)
 
 
 def _searches(
-    roots: list[Path], skip: frozenset[Path], incident: Incident, year: int | None
+    roots: list[Path], skip: frozenset[Path], incident: Incident, wish: tuple[int | None, bool]
 ) -> tuple[list[Search], list[Problem]]:
     searches, problems = [], []
     for one in find(roots, skip=skip):
@@ -73,7 +78,7 @@ def _searches(
             problems.append(one)
             continue
         try:
-            searches.append(Search(one[0], one[1], one[1].lstat().st_size, incident.indicators, year))
+            searches.append(Search(one[0], one[1], one[1].lstat().st_size, incident.indicators, *wish))
         except OSError as error:
             problems.append(Problem(one[0], f"cannot be examined: {error.strerror}"))
     return searches, problems

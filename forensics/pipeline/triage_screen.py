@@ -14,14 +14,14 @@ from forensics.reporters.terminal import plain
 
 __all__ = ["triage_screen"]
 
-_ROWS = 30
+_ROWS, _NAMED = 30, 5  # rows of a table; names in a sentence
 _ALIKE = 3  # files of one folder that are told one by one, at most
 _BEFORE = {"yes": "yes", "no": "NEVER", "unknown": "cannot tell"}
 
 
 def triage_screen(data: dict[str, Any]) -> RenderableType:
-    """The answer of a triage as one Rich renderable; nothing of the evidence is read as markup."""
-    parts: list[RenderableType] = [_head(data)]
+    """The answer of a triage as one Rich renderable, the answer first; nothing of the evidence is read as markup."""
+    parts: list[RenderableType] = [_answer(data), _domain_answer(data), _frame(data)]
     if data["hits"]:
         parts.append(_hits(data["hits"]))
     if data["domains"]:
@@ -34,20 +34,52 @@ def _cell(value: object) -> Text:
     return Text(plain(value))
 
 
-def _head(data: dict[str, Any]) -> Text:
-    files = len({row["path"] for row in data["hits"]})
-    text = Text(f"{plain(data['incident']['title'])}\n", style="bold")
+def _answer(data: dict[str, Any]) -> Text:
+    """The first line: whether an indicator is named, in how many files, and when."""
+    rows = data["hits"]
+    files = len({row["path"] for row in rows})
     if not data["indicators"]:
-        text.append("No indicator was named: only recipient domains were counted.", style="yellow")
-    elif files:
-        text.append(f"{files} of {data['streams']} files and members name an indicator. ", style="bold red")
-        text.append("Keep them as they are and run `forensics audit` on them.")
-    else:
-        text.append(
-            f"No indicator in {data['streams']} files and members. This is no proof that nothing was sent.", style="yellow"
+        return Text("No indicator was named: only recipient domains were counted.", style="yellow")
+    if not files:
+        return Text(
+            f"No file names an indicator ({data['streams']:,} searched). This is no proof that nothing was sent.", style="yellow"
         )
-    text.append(f"\nWindow starts: {data['window']['start'] or 'not named'}; {data['bytes'] / 1e6:,.1f} MB searched", style="dim")
+    first, last, _ = _when(rows)
+    when = f", {first} to {last}" if first else ", at no time that is known"
+    text = Text(f"{files:,} of {data['streams']:,} files name an indicator{when}.\n", style="bold red")
+    for name in data["indicators"]:
+        named = [row for row in rows if row["indicator"] == name]
+        if named:
+            places, where = sum(row["count"] for row in named), len({row["path"] for row in named})
+            text.append(f"  {plain(name)}: {_many(places, 'place')} in {_many(where, 'file')}\n", style="not bold")
+    text.append("Keep these files as they are and run `forensics audit` on all evidence.", style="default not bold")
     return text
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _domain_answer(data: dict[str, Any]) -> Text:
+    """Whether recipient domains are new, as far as that can be told."""
+    if not data["contexts_searched"]:
+        return Text("Recipient domains were not counted.")
+    if not data["compared_with_before_window"]:
+        return Text("Which recipient domains are new cannot be told: no dated evidence is from before the window.")
+    new = [row["domain"] for row in data["domains"] if row["before_window"] == "no" and not row["indicator"]]
+    unknown = sum(row["before_window"] == "unknown" for row in data["domains"])
+    text = Text("No other recipient domain is known to be new in the window")
+    if new:
+        named = ", ".join(map(plain, new[:_NAMED])) + (" ..." if len(new) > _NAMED else "")
+        text = Text(f"Recipient domains never seen before the window: {len(new):,} ({named})", style="bold yellow")
+    return text.append(f"; of {unknown:,} it cannot be told." if unknown else ".")
+
+
+def _frame(data: dict[str, Any]) -> Text:
+    start = data["window"]["start"] or "not named"
+    return Text(
+        f"{plain(data['incident']['title'])}; window starts: {start}; {data['bytes'] / 1e6:,.1f} MB searched", style="dim"
+    )
 
 
 def _when(rows: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
@@ -60,44 +92,53 @@ def _when(rows: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
+    """A table of which only the first column is folded where the terminal is narrow."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name in columns:
-        numbers = name in {"files", "places", "undated"}
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=numbers)
+        numbers = name in {"places", "undated"}
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=name != columns[0])
     return table
 
 
 def _hits(rows: list[dict[str, Any]]) -> RenderableType:
-    """One row for each file; for each folder where many files of one folder name an indicator."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """One row for each file and indicator; for each folder where many files of one folder name it."""
+    folders = Counter(path.rpartition("/")[0] for path in {row["path"] for row in rows})
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row["path"], []).append(row)
-    folders = Counter(path.rpartition("/")[0] for path in found)
-    places: dict[str, list[list[dict[str, Any]]]] = {}
-    for path, here in found.items():
-        folder = path.rpartition("/")[0]
-        places.setdefault(f"{folder}/*" if folder and folders[folder] > _ALIKE else path, []).append(here)
-    table = _table("\nWhere an indicator is named", ["file or folder", "files", "indicator: places", "first", "last", "undated"])
-    for place, files in sorted(places.items(), key=lambda one: (-len(one[1]), one[0]))[:_ROWS]:
-        counts: Counter[str] = Counter()
-        for row in (row for here in files for row in here):
-            counts[row["indicator"] if row["form"] == "plain" else f"{row['indicator']} ({row['form']})"] += row["count"]
-        told = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
-        table.add_row(*map(_cell, (place, f"{len(files):,}", told, *_when([row for here in files for row in here]))))
-    return Group(table, _more(len(places)))
+        folder = row["path"].rpartition("/")[0]
+        place = f"{folder}/*" if folder and folders[folder] > _ALIKE else row["path"]
+        name = row["indicator"] if row["form"] == "plain" else f"{row['indicator']} ({row['form']})"
+        found.setdefault((place, name), []).append(row)
+    files: dict[str, set[str]] = {}
+    for (place, _), listed in found.items():
+        files.setdefault(place, set()).update(row["path"] for row in listed)
+    table = _table("\nWhere an indicator is named", ["file or folder", "indicator", "places", "first", "last", "undated"])
+    before = ""
+    for (place, name), listed in sorted(found.items(), key=lambda one: (-len(files[one[0][0]]), one[0]))[:_ROWS]:
+        shown = f"{place} ({len(files[place]):,} files)" if len(files[place]) > 1 else place
+        count = sum(row["count"] for row in listed)
+        table.add_row(*map(_cell, ("" if place == before else shown, name, f"{count:,}", *_when(listed))))
+        before = place
+    return Group(table, _more(len(found)))
 
 
 def _domains(data: dict[str, Any]) -> RenderableType:
-    title = "\nRecipient domains, those never seen before the window first"
-    if not data["compared_with_before_window"]:
-        title = "\nRecipient domains (no dated evidence from before the window: nothing to compare with)"
-    table = _table(title, ["domain", "places", "first", "last", "undated", "before the window"])
+    """Domains of indicators, new ones, and those of which it cannot be told; in one line what was in use before."""
+    compared = data["compared_with_before_window"]
     rows = sorted(data["domains"], key=lambda row: (not row["indicator"], ("no", "unknown", "yes").index(row["before_window"])))
-    for row in rows[:_ROWS]:
+    shown = [row for row in rows if row["indicator"] or row["before_window"] != "yes"]
+    title = "\nRecipient domains not known from before the window" if compared else "\nRecipient domains"
+    table = _table(title, ["domain", "places", "first", "last", "undated", "used before"])
+    for row in shown[:_ROWS]:
         style = "bold red" if row["indicator"] else "bold yellow" if row["before_window"] == "no" else ""
         name = Text(plain(row["domain"]), style=style)
         table.add_row(name, f"{row['count']:,}", *map(_cell, _when([row])), _BEFORE[row["before_window"]])
-    return Group(table, _more(len(rows)))
+    parts: list[RenderableType] = [table, _more(len(shown))] if shown else []
+    known = [row for row in rows if row["before_window"] == "yes" and not row["indicator"]]
+    if known:
+        named = ", ".join(f"{plain(row['domain'])} ({row['count']:,})" for row in known[:_NAMED])
+        parts.append(Text(f"In use before the window: {len(known):,} domains: {named}{' ...' if len(known) > _NAMED else ''}"))
+    return Group(*parts)
 
 
 def _more(count: int) -> Text:

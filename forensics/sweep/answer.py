@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from forensics.addresses import ascii_domain, is_within, registrable
 from forensics.dates import zulu
-from forensics.evidence import Item, MemberSource, Problem, members
+from forensics.evidence import SPAN, Item, Member, MemberSource, Problem, head_of, members
 from forensics.incident import Incident, Indicators
 from forensics.model import Span
 from forensics.policy import Policy
-from forensics.sweep.needles import FORMS, Needles
+from forensics.sweep.blocks import WHOLE, Part, wide_order
+from forensics.sweep.needles import Needles
 from forensics.sweep.recipients import CONTEXTS
-from forensics.sweep.scanning import Stream, scan
+from forensics.sweep.scanning import Stream, Wish, scan, together
 from forensics.sweep.sightings import Sighting, merged
+from forensics.sweep.spellings import FORMS
 
-__all__ = ["CANNOT_SEE", "Examined", "Search", "Triage", "answer", "examine"]
+__all__ = ["CANNOT_SEE", "Examined", "Search", "Triage", "answer", "cut", "examine"]
 
 _NAMES = 5  # names below a registrable domain that are listed
 CANNOT_SEE = (
     "This is a search for text, not an audit: a hit does not prove that a copy went out, and no hit does not prove that none did.",
     "Not seen: encoded bodies in other than the listed forms, text whose letters are escaped one by one, base64 of UTF-16 or of upper case.",
-    "Not seen: what is compressed or encrypted inside a file (PDF, Outlook .pst, S/MIME, PGP), and internationalised spellings.",
+    "Not seen: what is compressed or encrypted inside a file (PDF, Outlook .pst, S/MIME, PGP).",
+    "Not seen: names beyond ASCII in charsets other than UTF-8, UTF-16 and Latin-1; a domain without any ASCII letter where it is escaped.",
     "Not seen: mail of which no log or archive was handed in. Received copies do not name blind recipients; API mail passes no server of yours.",
     "Not seen: an attacker's other addresses. Look through the domains that were never seen before the window.",
     "Times are those of the nearest stamp before a place in the file, not of its record; last times in logs are good to one megabyte.",
@@ -45,28 +49,46 @@ class Search:
     location: Path
     size: int
     indicators: Indicators
-    year: int | None = None
+    year: int | None = None  # of logs that write none
+    recipients: bool = True  # or indicators alone
+    part: Part = WHOLE  # of a plain file
+
+    @property
+    def extent(self) -> int:
+        """Bytes of the file, or of its part."""
+        return (self.part.stop if self.part.stop >= 0 else self.size) - self.part.start
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What one file showed: its streams by path, and what of it could not be read."""
+    """What one file, or a part of one, showed: its streams by path, and what of it could not be read."""
 
     streams: tuple[tuple[str, Stream], ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
+def cut(search: Search, size: int = SPAN) -> list[Search]:
+    """A search of a large plain file as several of parts of it, for workers; any other as it is. Never raises."""
+    item = Item(search.path, search.location, search.size, "")
+    found = next(members(item), None) if search.size > size + size // 4 else None
+    if not isinstance(found, Member) or found.name or found.size != search.size:
+        return [search]
+    wide = wide_order(head_of(found))
+    borders = [*range(0, search.size - size // 4, size), -1]
+    return [replace(search, part=Part(start, stop, wide)) for start, stop in pairwise(borders)]
+
+
 def examine(search: Search) -> Examined:
-    """Search one file and all that is packed in it. Never raises; it is not hashed: custody begins with the audit."""
-    needles = Needles(search.indicators)
+    """Search one file and all that is packed in it, or a part of it. Never raises; nothing is hashed: custody begins with the audit."""
+    needles, wish = Needles(search.indicators), Wish(search.year, search.recipients)
     streams: list[tuple[str, Stream]] = []
     problems: list[Problem] = []
     for member in members(Item(search.path, search.location, search.size, "")):
         if isinstance(member, Problem):
             problems.append(member)
             continue
-        source = MemberSource(Span(member.item.id, member.name, 0, -1), member)
-        streams.append((member.path, scan(source.blocks(), needles, year=search.year)))
+        source = MemberSource(Span(member.item.id, member.name, search.part.begin, -1), member)
+        streams.append((member.path, scan(source.blocks(), needles, wish, part=search.part)))
         problems += [Problem(member.path, why, at) for at, why in dict.fromkeys(source.problems)]
     return Examined(tuple(streams), tuple(problems))
 
@@ -83,10 +105,13 @@ class Triage:
         return sum(row["count"] for row in self.data["hits"])
 
 
-def answer(examined: Iterable[Examined], incident: Incident, policy: Policy) -> Triage:
-    """All files together, in an order that depends on what they hold only."""
+def answer(examined: Iterable[Examined], incident: Incident, policy: Policy, *, recipients: bool = True) -> Triage:
+    """All files together, in an order that depends on what they hold only; parts of a file in the order of the file."""
     parts = list(examined)
-    streams = sorted((one for part in parts for one in part.streams), key=lambda one: one[0])
+    by_path: dict[str, list[Stream]] = defaultdict(list)
+    for path, stream in (one for part in parts for one in part.streams):
+        by_path[path].append(stream)
+    streams = [(path, together(by_path[path])) for path in sorted(by_path)]
     start = policy.window_for(incident).start
     earliest = min(
         (stream.first.at - timedelta(seconds=stream.first.slack) for _, stream in streams if stream.first.at), default=None
@@ -105,7 +130,7 @@ def answer(examined: Iterable[Examined], incident: Incident, policy: Policy) -> 
         "window": {"start": zulu(window.start), "end": zulu(window.end)},
         "indicators": sorted(incident.indicators.addresses | incident.indicators.domains),
         "forms_searched": dict(FORMS),
-        "contexts_searched": dict(CONTEXTS),
+        "contexts_searched": dict(CONTEXTS) if recipients else {},
         "streams": len(streams),
         "bytes": sum(stream.size for _, stream in streams),
         "hits": _hits(streams, start),
@@ -115,7 +140,7 @@ def answer(examined: Iterable[Examined], incident: Incident, policy: Policy) -> 
         "recipients_not_kept": sum(stream.dropped for _, stream in streams),
         "unread": [
             {"path": one.path, "offset": one.start, "reason": one.reason}
-            for one in sorted((problem for part in parts for problem in part.problems), key=lambda one: (one.path, one.start))
+            for one in sorted({problem for part in parts for problem in part.problems}, key=lambda one: (one.path, one.start))
         ],
         "cannot_see": list(CANNOT_SEE),
     })  # fmt: skip

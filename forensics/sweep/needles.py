@@ -1,4 +1,4 @@
-"""What an indicator looks like in raw bytes: plain, escaped, in UTF-16, in base64, across soft line breaks."""
+"""Where an indicator stands in raw bytes: plain, escaped, in UTF-16, in base64, across soft line breaks."""
 
 from __future__ import annotations
 
@@ -6,41 +6,28 @@ import base64
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
+
 from forensics.incident import Indicators
+from forensics.sweep.memory import Octets, folded, octets, places
+from forensics.sweep.spellings import Spelling, form, spellings
 
-__all__ = ["AHEAD", "BACK", "FORMS", "Hit", "Needles"]
+__all__ = ["AHEAD", "BACK", "Hit", "Needles"]
 
-FORMS = {
-    "plain": "as text, in upper and lower case; sub-domains; addresses with a plus-tag too",
-    "quoted-printable": "@, dot and plus as =40, =2E, =2B, or cut by a soft line break",
-    "percent": "@, dot and plus as %40, %2E, %2B",
-    "json": "@, dot and plus as \\u0040, \\u002E, \\u002B",
-    "html": "@ and dot as numeric character references such as &#64;",
-    "utf-16": "as UTF-16, both byte orders, in upper and lower case",
-    "base64": "the domain in base64, lower case, at all three alignments, also across the line ends of a body",
-}
 BACK, AHEAD = 4096, 16_384  # bytes around a place that decide whether it is a hit
-_ESCAPES, _TAGGED = 6, 96  # bytes of the longest escape of one character; of a tag and of what may stand at the edges
+_ESCAPES, _LETTERS = 6, 14  # bytes of the longest escape of an ASCII character, and of any other
+_TAGGED = 96  # bytes of a tag and of what may stand at the edges
 _RUN = 1024  # characters of base64 decoded on either side of a hit
 
-_DOT = rb"(?:\.|[=%]2e|\\u002e|&#46;|&#x2e;)"
-_AT = rb"(?:@|[=%]40|\\u0040|&#64;|&#x40;)"
-_TAG = rb"(?:(?:\+|[=%]2b|\\u002b)[^\s@<>\"'\\=%&]{0,64}+)?"
-_CODES = rb"(?:0[9ad]|2[0-9a-cef]|3[a-f]|40|5[b-e]|60|7[b-e])"  # of characters that may stand before a name
-_ESCAPED = rb"(?<=[=%]" + _CODES + rb")|(?<=\\u00" + _CODES + rb")|(?<=\\[nrt])"
-_RIGHT = rb"(?!-?[a-z0-9])(?!" + _DOT + rb"[a-z0-9])"  # a longer name is somebody else's
-_WIDE_RIGHT = rb"(?!\x00(?:-\x00)?[a-z0-9])(?!\x00\.\x00[a-z0-9])"
-# All begin with a plain byte on purpose, the line end: the search then runs nearly as fast as memory.
 _SOFT = re.compile(rb"\n(?:(?<==\n)|(?<==\r\n))")
 _LINE_END = re.compile(rb"\n(?=[A-Za-z0-9+/])(?:(?<=[A-Za-z0-9+/]{40}\n)|(?<=[A-Za-z0-9+/]{40}\r\n))")
-_CUT = re.compile(rb"\n(?:(?<==\n)|(?<==\r\n)|(?<=[A-Za-z0-9+/]{40}\n)|(?<=[A-Za-z0-9+/]{40}\r\n))")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*+")
 _LAST_RUN = re.compile(rb"[A-Za-z0-9+/]*+\Z")
+_Window = tuple[int, int]
 
 
 class Hit(NamedTuple):
@@ -51,78 +38,63 @@ class Hit(NamedTuple):
     form: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Needle:
-    """One indicator: the piece that is sought first, lower case, and the patterns that decide."""
-
-    indicator: str
-    domain: bytes
-    probe: bytes
-    plain: re.Pattern[bytes]
-    wide: re.Pattern[bytes]
-
-
 class Needles:
     """All indicators of an incident, made ready for search."""
 
     def __init__(self, indicators: Indicators) -> None:
-        self._needles = [_needle(one) for one in sorted(indicators.addresses | indicators.domains) if one.isascii()]
-        self._probes = sorted({one.probe for one in self._needles})
-        self._wide = sorted({_wide(one.probe) for one in self._needles})
-        self._reach = _TAGGED + _ESCAPES * max((len(one.indicator) for one in self._needles), default=0)
-        self._cores = sorted({core for one in self._needles for core in _cores(one.domain)})
+        self._spelt = [one for name in sorted(indicators.addresses | indicators.domains) for one in spellings(name)]
+        self._by_probe = _by_probe((_alike(probe), one) for one in self._spelt for probe in one.probes)
+        self._by_wide = _by_probe((_alike(probe), one) for one in self._spelt for probe in one.wide_probes)
+        self._reach = _TAGGED + max((_length(one.indicator) for one in self._spelt), default=0)
+        self._cores = sorted({core for one in self._spelt for core in _cores(one.domain)})
 
-    def search(self, data: bytes, lowered: bytes, *, flat: bool = False) -> list[Hit]:
-        """Every hit in `data`, sorted; `lowered` is the same in lower case. Time grows with the length alone.
-
-        `flat` says that no line of it goes on in the next one, neither of base64 nor of quoted-printable.
-        """
-        if not self._needles:
+    def search(self, data: bytes, alike: Octets | None = None) -> list[Hit]:
+        """Every hit in `data`, sorted; `alike` is the same `folded`, if it is at hand. Time grows with the length alone."""
+        if not self._spelt:
             return []
-        hits = set(self._in_text(data, lowered))
+        alike = folded(octets(data)) if alike is None else alike
+        hits = {Hit(start, name, form(text)) for start, _, name, text in self._matches(data, alike)}
         if b"\0" in data:
-            hits.update(self._in_wide(data, lowered))
-        joined: _Joined | None = None
-        if not flat and _CUT.search(data):
-            soft = _Joined(data, _SOFT, b"=")
-            hits.update(
-                Hit(soft.place(start), name, "quoted-printable")
-                for start, end, name, _ in self._matches(soft.data, soft.data.lower())
-                if soft.place(end - 1) - soft.place(start) > end - 1 - start
-            )
-            joined = _Joined(data, _LINE_END, b"")
-        hits.update(self._in_base64(data, joined))
+            hits.update(self._in_wide(data, alike))
+        hits.update(self._across_soft_breaks(data, alike))
+        hits.update(self._in_base64(data))
         return sorted(hits)
 
-    def _matches(self, data: bytes, lowered: bytes) -> Iterator[tuple[int, int, str, bytes]]:
-        for probe in self._probes:
-            for low, high in _windows(lowered, probe, self._reach):
-                for needle in self._needles:
-                    if needle.probe == probe:
-                        for match in needle.plain.finditer(data, low, high):
-                            yield match.start(), match.end(), needle.indicator, match.group()
+    def _matches(self, data: bytes, alike: Octets) -> Iterator[tuple[int, int, str, bytes]]:
+        for probe, spelt in self._by_probe.items():
+            for low, high in _windows(places(alike, probe), len(probe), self._reach):
+                for one in spelt:
+                    for match in one.plain.finditer(data, low, high):
+                        yield match.start(), match.end(), one.indicator, match.group()
 
-    def _in_text(self, data: bytes, lowered: bytes) -> Iterator[Hit]:
-        for start, _, name, text in self._matches(data, lowered):
-            yield Hit(start, name, _form(text))
+    def _in_wide(self, data: bytes, alike: Octets) -> Iterator[Hit]:
+        for probe, spelt in self._by_wide.items():
+            for low, high in _windows(places(alike, probe), len(probe), self._reach):
+                for one in spelt:
+                    for match in one.wide.finditer(data, low, high):
+                        yield Hit(match.start(), one.indicator, "utf-16")
 
-    def _in_wide(self, data: bytes, lowered: bytes) -> Iterator[Hit]:
-        for probe in self._wide:
-            for low, high in _windows(lowered, probe, self._reach):
-                for needle in self._needles:
-                    if _wide(needle.probe) == probe:
-                        for match in needle.wide.finditer(data, low, high):
-                            yield Hit(match.start(), needle.indicator, "utf-16")
+    def _across_soft_breaks(self, data: bytes, alike: Octets) -> Iterator[Hit]:
+        whole = _without_soft_breaks(octets(data), alike)
+        if whole is None or not any(places(whole, probe) for probe in self._by_probe):
+            return
+        soft = _Joined(data, _SOFT, b"=")
+        for start, end, name, _ in self._matches(soft.data, folded(octets(soft.data))):
+            if soft.place(end - 1) - soft.place(start) > end - 1 - start:
+                yield Hit(soft.place(start), name, "quoted-printable")
 
-    def _in_base64(self, data: bytes, joined: _Joined | None) -> Iterator[Hit]:
-        text = joined.data if joined else data
-        for core, skipped in self._cores:
-            at = text.find(core)
-            while at >= 0:
+    def _in_base64(self, data: bytes) -> Iterator[Hit]:
+        # Without any line ends first: that is quick, and whatever stands in the bytes or across lines of base64 stands there too.
+        unbroken = octets(data.translate(None, b"\r\n") if b"\r" in data else data.replace(b"\n", b""))
+        cores = [one for one in self._cores if places(unbroken, one[0])]
+        if not cores:
+            return
+        joined = _Joined(data, _LINE_END, b"")
+        for core, skipped in cores:
+            for at in places(octets(joined.data), core):
                 begin = at - skipped  # where a group of four begins
-                for name in self._decoded(text, begin, len(core) + skipped) if begin >= 0 else ():
-                    yield Hit(joined.place(at) if joined else at, name, "base64")
-                at = text.find(core, at + 1)
+                for name in self._decoded(joined.data, begin, len(core) + skipped) if begin >= 0 else ():
+                    yield Hit(joined.place(at), name, "base64")
 
     def _decoded(self, text: bytes, begin: int, length: int) -> Iterator[str]:
         """Indicators in the base64 around a core that decode to text across that core."""
@@ -133,10 +105,10 @@ class Needles:
         held = held[:-1] if len(held) % 4 == 1 else held
         plain = binascii.a2b_base64(held + b"=" * (-len(held) % 4))
         middle = before // 4 * 3 + 3  # the core's second group always holds text
-        for needle in self._needles:
-            for found in needle.plain.finditer(plain):
+        for one in self._spelt:
+            for found in one.plain.finditer(plain):
                 if found.start() <= middle < found.end():
-                    yield needle.indicator
+                    yield one.indicator
 
 
 class _Joined:
@@ -155,34 +127,36 @@ class _Joined:
         return at + self._gone[bisect_right(self._starts, at)]
 
 
-def _needle(indicator: str) -> _Needle:
-    local, _, domain = indicator.rpartition("@")
-    labels = domain.encode().split(b".")
-    name = _DOT.join(map(re.escape, labels))
-    wide_name = rb"\x00\.\x00".join(_spread(label) for label in labels)
-    if local:
-        left, wide_left = rb"(?:(?<![a-z0-9._+-])|" + _ESCAPED + rb")", rb"(?<![a-z0-9._+-]\x00)"
-        name = _DOT.join(map(re.escape, local.encode().split(b"."))) + _TAG + rb"(?:\\?\")?" + _AT + name
-        wide_tag = rb"(?:\+\x00(?:[^\s@<>\"'\x00]\x00){0,64}+)?"
-        wide_name = _spread(local.encode()) + rb"\x00" + wide_tag + rb"@\x00" + wide_name
-    else:
-        left, wide_left = rb"(?:(?<![a-z0-9_-])|" + _ESCAPED + rb")", rb"(?<![a-z0-9_-]\x00)"
-    return _Needle(
-        indicator,
-        domain.encode(),
-        max(labels, key=len),
-        re.compile(left + name + _RIGHT, re.IGNORECASE),
-        re.compile(wide_left + wide_name + _WIDE_RIGHT, re.IGNORECASE),
-    )
+def _length(indicator: str) -> int:
+    """Bytes of an indicator with all its letters escaped."""
+    return sum(_ESCAPES if letter.isascii() else _LETTERS for letter in indicator)
 
 
-def _spread(text: bytes) -> bytes:
-    """A pattern of the text with a NUL between any two bytes: what both byte orders of UTF-16 share."""
-    return rb"\x00".join(re.escape(bytes([one])) for one in text)
+def _alike(text: bytes) -> bytes:
+    """A piece as it stands in folded bytes."""
+    return folded(octets(text)).tobytes()
 
 
-def _wide(text: bytes) -> bytes:
-    return b"\0".join(bytes([one]) for one in text)
+def _by_probe(pairs: Iterable[tuple[bytes, Spelling]]) -> dict[bytes, list[Spelling]]:
+    found: dict[bytes, list[Spelling]] = {}
+    for probe, one in pairs:
+        found.setdefault(probe, []).append(one)
+    return found
+
+
+def _without_soft_breaks(text: Octets, alike: Octets) -> Octets | None:
+    """`alike`, which is the text folded, without equals signs at line ends and these; None if there are none.
+
+    Bytes 8 to 15 count as line ends, LF and CR in one comparison, and empty lines go too: this is only to know where to look.
+    """
+    ends = np.equal(text[:-1], ord("="))
+    if not np.logical_and(ends, (text[1:] >> 3) == 1, out=ends).any():
+        return None
+    gone = np.append(ends, np.False_)
+    gone[1:] |= ends
+    gone[2:] |= ends[:-1] & (text[2:] == ord("\n"))
+    kept: Octets = alike[~gone]
+    return kept
 
 
 def _cores(text: bytes) -> list[tuple[bytes, int]]:
@@ -195,21 +169,12 @@ def _cores(text: bytes) -> list[tuple[bytes, int]]:
     return cores
 
 
-def _windows(lowered: bytes, probe: bytes, reach: int) -> Iterator[tuple[int, int]]:
-    """Stretches around every occurrence of the probe, merged where they touch."""
-    at = lowered.find(probe)
-    while at >= 0:
-        low, high = max(at - reach, 0), at + len(probe) + reach
-        following = lowered.find(probe, at + 1)
-        while 0 <= following <= high + reach:
-            high = following + len(probe) + reach
-            following = lowered.find(probe, following + 1)
-        yield low, high
-        at = following
-
-
-def _form(text: bytes) -> str:
-    for mark, form in ((b"=", "quoted-printable"), (b"%", "percent"), (b"\\u", "json"), (b"&#", "html")):
-        if mark in text:
-            return form
-    return "plain"
+def _windows(found: Iterable[int], size: int, reach: int) -> list[_Window]:
+    """Stretches around every occurrence of a probe of `size` bytes, merged where they touch."""
+    stretches: list[_Window] = []
+    for at in found:
+        low, high = max(at - reach, 0), at + size + reach
+        if stretches and low <= stretches[-1][1]:
+            low = stretches.pop()[0]
+        stretches.append((low, high))
+    return stretches

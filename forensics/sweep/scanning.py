@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
+from typing import TypeVar
 
-from forensics.sweep.needles import AHEAD, BACK, Hit, Needles
-from forensics.sweep.recipients import Fields, Found, domains_in, is_flat, logged, logged_at
-from forensics.sweep.sightings import Sighting
+from forensics.sweep.blocks import WHOLE, Block, Part, character, narrowed, overlapping, wide_order
+from forensics.sweep.memory import Octets, folded, keep_freed_memory, octets
+from forensics.sweep.needles import Hit, Needles
+from forensics.sweep.recipients import VALUE, Fields, Found, domains_in, logged, logged_at
+from forensics.sweep.sightings import Sighting, merged
 from forensics.sweep.stamps import NO_STAMP, Clock, Stamp
 
-__all__ = ["BLOCK", "Stream", "scan"]
+__all__ = ["ALL", "BLOCK", "Stream", "Wish", "scan", "together"]
 
-BLOCK = 1 << 19
+Key = TypeVar("Key")
+BLOCK = 1 << 20
 _STEP = timedelta(minutes=1)
 _NAMES = 100_000  # different domains of one stream that are kept apart
 _MEMORY = 50_000  # recipients as written that are put by before they are counted
-
-
-class _Block(NamedTuple):
-    """Bytes at offset `base` of a stream, of which those from `low` to `high` are this block's own."""
-
-    data: bytes
-    base: int
-    low: int
-    high: int
 
 
 @dataclass(slots=True)
@@ -42,35 +37,50 @@ class Stream:
     last: Stamp = NO_STAMP
 
 
-def scan(blocks: Iterable[bytes], needles: Needles, *, year: int | None = None, size: int = BLOCK) -> Stream:
-    """Search a stream once, in bounded memory. The size of the blocks changes nothing but the accuracy of last times."""
-    scanner = _Scanner(needles, year)
-    for block in _overlapping(blocks, size):
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of a stream: dates of logs without years in `year`, recipients too or indicators alone."""
+
+    year: int | None = None
+    recipients: bool = True
+
+
+ALL = Wish()
+
+
+def scan(blocks: Iterable[bytes], needles: Needles, wish: Wish = ALL, *, part: Part = WHOLE, size: int = BLOCK) -> Stream:
+    """Search a stream, or a part of it, once, in bounded memory; `blocks` begin at `part.begin`.
+
+    The size of the blocks changes nothing but the accuracy of last times.
+    """
+    keep_freed_memory()
+    scanner = _Scanner(needles, wish, part)
+    for block in overlapping(blocks, size, part):
         scanner.read(block)
     scanner.settle()
     return scanner.stream
 
 
-def _overlapping(blocks: Iterable[bytes], size: int) -> Iterator[_Block]:
-    """Blocks with what precedes and follows them; their own part ends before a line end where there is one.
+def together(parts: Sequence[Stream]) -> Stream:
+    """Parts of one stream, in order, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Stream(
+        sum(one.size for one in parts),
+        _merged([one.hits for one in parts]),
+        _merged([one.domains for one in parts]),
+        sum(one.dropped for one in parts),
+        next((one.first for one in parts if one.first.text), NO_STAMP),
+        parts[-1].last,
+    )
 
-    A line end is put before the first line, so that it begins as all others do.
-    """
-    held, base, low, fresh = [b"\n"], -1, 0, 0
-    for block in blocks:
-        held.append(block)
-        fresh += len(block)
-        if fresh < max(size, 2 * AHEAD):
-            continue
-        data, fresh = b"".join(held), 0
-        limit = len(data) - AHEAD
-        high = data.rfind(b"\n", low + 1, limit)
-        high = high if high > low else limit
-        yield _Block(data, base, low, high)
-        keep = max(high - BACK, 0)
-        held, base, low = [data[keep:]], base + keep, high - keep
-    data = b"".join(held)
-    yield _Block(data, base, low, len(data))
+
+def _merged(parts: Iterable[Mapping[Key, Sighting]]) -> dict[Key, Sighting]:
+    found: dict[Key, list[Sighting]] = {}
+    for part in parts:
+        for key, one in part.items():
+            found.setdefault(key, []).append(one)
+    return {key: merged(listed) for key, listed in found.items()}
 
 
 def _follow(earlier: Stamp, later: Stamp) -> bool:
@@ -80,51 +90,90 @@ def _follow(earlier: Stamp, later: Stamp) -> bool:
     return earlier.at <= later.at + _STEP
 
 
+def _direction(stamps: Sequence[Stamp]) -> int:
+    """1 where times never go back, -1 where they never go on, 0 where they do both or one is not known."""
+    known = [one.at for one in stamps if one.at is not None]
+    if len(known) < len(stamps):
+        return 0
+    ascending = sorted(known)
+    return 1 if known == ascending else -1 if known[::-1] == ascending else 0
+
+
 class _Scanner:
     """The state of one pass."""
 
-    def __init__(self, needles: Needles, year: int | None) -> None:
+    def __init__(self, needles: Needles, wish: Wish, part: Part) -> None:
         self.stream = Stream()
-        self._needles, self._clock, self._fields = needles, Clock(year), Fields()
+        self._needles, self._wish = needles, wish
+        self._clock, self._fields = Clock(wish.year), Fields()
         self._tally: Counter[bytes] = Counter()
         self._lasts: dict[bytes, Stamp] = {}
+        self._wide: str | None = part.wide if part.start else None  # not known before the first block
+        self._begun = part.start == 0
 
-    def read(self, block: _Block) -> None:
+    def read(self, block: Block) -> None:
         """Take one block in."""
-        lowered, flat = block.data.lower(), is_flat(block.data)
-        self._clock.enter(block.data, block.low)
-        hits = [hit for hit in self._needles.search(block.data, lowered, flat=flat) if block.low <= hit.start < block.high]
-        elsewhere = self._fields.found(block.data, (block.low, block.high, block.base), flat=flat)
+        if self._wide is None:
+            self._wide = wide_order(block.data[1:])
+        alike = folded(octets(block.data))
+        hits = [hit for hit in self._needles.search(block.data, alike) if block.low <= hit.start < block.high]
+        self.stream.size += block.high - block.low - (block.base + block.low < 0)
+        if not hits and not self._wish.recipients:
+            return
+        text = narrowed(block, self._wide) if self._wide else block
+        self._clock.enter(text.data, text.low, text.base)
+        if self._wish.recipients:
+            self._read_recipients(text, folded(octets(text.data)) if self._wide else alike, hits, block.base)
+        else:
+            self._take(hits, [], text, block.base)
+
+    def _read_recipients(self, block: Block, alike: Octets, hits: list[Hit], base: int) -> None:
+        if not self._begun:  # a list that began before this part
+            self._fields.found(block.data, alike, (max(block.low - VALUE, 0), block.low, block.base))
+            self._begun = True
+        elsewhere = self._fields.found(block.data, alike, (block.low, block.high, block.base))
         first = self._clock.first(block.data, block.low, block.high)
-        self._take(hits, elsewhere, block)
+        self._take(hits, elsewhere, block, base)
         last = self._clock.at(block.data, block.high, block.base)
-        self._take_logged(block, lowered, first, last)
+        self._take_logged(block, alike, first, last)
         if first.text and not self.stream.first.text:
             self.stream.first = first
-        self.stream.last, self.stream.size = last, block.base + block.high
+        self.stream.last = last
 
-    def _take(self, hits: list[Hit], found: list[Found], block: _Block) -> None:
-        """Hits and single recipients in order of place: the clock goes forward only."""
-        merged: list[tuple[int, tuple[str, str] | None, bytes]] = [(at, (name, form), b"") for at, name, form in hits]
-        merged += [(at, None, domain) for at, domain in found]
-        for at, key, domain in sorted(merged, key=lambda one: one[0]):
-            if key is None:
-                stamp = self._clock.about(block.data, at, block.base)
+    def _take(self, hits: list[Hit], found: list[Found], block: Block, base: int) -> None:
+        """Hits and recipients' fields in order of place: the clock goes forward only. Hits are counted from `base`."""
+        places = [one.start for one in found]
+        stamps: list[Stamp] = []
+        for hit in hits:
+            at = character(base + hit.start) - block.base if self._wide else hit.start
+            stamps += self._clock.about(block.data, places[len(stamps) : bisect_left(places, at)], block.base)
+            stamp = self._clock.at(block.data, at, block.base)
+            sighting = self.stream.hits.setdefault((hit.indicator, hit.form), Sighting())
+            sighting.add(stamp, stamp)
+            sighting.noted(base + hit.start)
+        stamps += self._clock.about(block.data, places[len(stamps) :], block.base)
+        self._take_fields([one.domain for one in found], stamps)
+
+    def _take_fields(self, domains: list[bytes], stamps: list[Stamp]) -> None:
+        """Recipients in fields: where times run one way, each domain's first and last are enough."""
+        direction = _direction(stamps)
+        if direction == 0:
+            for domain, stamp in zip(domains, stamps, strict=True):
                 self._count(domain.decode("utf-8", "replace").lower(), stamp, stamp)
-            else:
-                sighting = self.stream.hits.setdefault(key, Sighting())
-                stamp = self._clock.at(block.data, at, block.base)
-                sighting.add(stamp, stamp)
-                sighting.noted(block.base + at)
+            return
+        lasts = dict(zip(domains, stamps, strict=True))
+        firsts = dict(zip(reversed(domains), reversed(stamps), strict=True))
+        for domain, count in Counter(domains).items():
+            self._count(domain.decode("utf-8", "replace").lower(), firsts[domain], lasts[domain], count)
 
-    def _take_logged(self, block: _Block, lowered: bytes, first: Stamp, last: Stamp) -> None:
+    def _take_logged(self, block: Block, alike: Octets, first: Stamp, last: Stamp) -> None:
         """Recipients of log lines: counted by the block. Only where one is new, or time runs backwards, each is dated."""
-        tokens = logged(lowered, block.low, block.high)
+        tokens = logged(block.data, alike, block.low, block.high)
         ordered = _follow(self.stream.last, first) and _follow(first, last) and first.at is not None
         met = dict.fromkeys(tokens, last)
         apart = met.keys() - self._lasts.keys() if ordered else met.keys()
         if apart:
-            for at, token in logged_at(lowered, block.low, block.high):
+            for at, token in logged_at(block.data, alike, block.low, block.high):
                 if token in apart:
                     stamp = self._clock.line(block.data, at) or first
                     for name in domains_in(token):

@@ -59,13 +59,14 @@ class Sighting:
 
 
 def merged(sightings: Iterable[Sighting]) -> Sighting:
-    """All of them as one, without places."""
+    """All of them as one, with the first places."""
     total = Sighting()
     for one in sightings:
         total.count += one.count
         total.undated += one.undated
         total.stamp = total.stamp or one.stamp
         total.slack = max(total.slack, one.slack)
+        total.offsets += one.offsets[: OFFSETS - len(total.offsets)]
         if one.first is not None and (total.first is None or one.first < total.first):
             total.first = one.first
         if one.last is not None and (total.last is None or one.last > total.last):

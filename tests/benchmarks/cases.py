@@ -8,11 +8,12 @@ from pathlib import Path
 
 from benchmarks.corpus import INDICATOR, MARK
 
-__all__ = ["CASES", "OURS", "ROOT", "SAMPLE", "SEED", "TWO_WORKERS", "TWO_WORKERS_MEGABYTES", "Case", "Contestant"]
+__all__ = ["CASES", "OURS", "ROOT", "SAMPLE", "SEED", "TRIAGE", "TWO_WORKERS", "TWO_WORKERS_MEGABYTES", "Case", "Contestant"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "sample_logs" / "incident"
 SEED = 20250917
+TRIAGE = "triage"  # no case: it makes no records of messages, and its peer is grep
 TWO_WORKERS = "two-workers"  # no case: nothing in it is counted in CPU seconds
 TWO_WORKERS_MEGABYTES = 600
 

@@ -26,8 +26,10 @@ if __name__ == "__main__":  # a script finds only its own folder; tests find `be
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks import corpus
-from benchmarks.cases import CASES, ROOT, SAMPLE, SEED, TWO_WORKERS, TWO_WORKERS_MEGABYTES, Case
+from benchmarks.cases import CASES, ROOT, SAMPLE, SEED, TRIAGE, TWO_WORKERS, TWO_WORKERS_MEGABYTES, Case
 from benchmarks.corpus import Written
+from benchmarks.first_answer import Race, child_of_triage, races
+from benchmarks.first_answer import disagreements as race_disagreements
 from benchmarks.large import child_of_large, large
 from benchmarks.measuring import ChildError, Measured, child, measure
 from benchmarks.programs import at_hand
@@ -55,6 +57,7 @@ class Figures:
 
     results: list[Result] = field(default_factory=list)
     scaling: Scaling | None = None
+    races: list[Race] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
@@ -65,6 +68,7 @@ class Figures:
             "missing": self.missing,
             "results": [one.plain() for one in self.results],
             "scaling": self.scaling and self.scaling.plain(),
+            "triage": [one.plain() for one in self.races],
         }
 
 
@@ -120,7 +124,13 @@ def bench(names: Sequence[str], size: Size, note: Callable[[str], object]) -> It
                 note(f"{case.name}: writing {megabytes:g} MB")
             paths, holds = written(case, megabytes, Path(folder))
             results = rounds(case, paths, size, Path(folder), note)
-        yield Figures(results, None, disagreements(results, holds), missing)
+        yield Figures(results, told=disagreements(results, holds), missing=missing)
+    if not names or TRIAGE in names:
+        grep = at_hand("grep", "grep", install=size.install)
+        with tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
+            done = races(size.megabytes, size.rounds, Path(folder), note, grep=grep)
+        missing = [] if grep else ["triage: grep is not installed, so that nothing was compared with it"]
+        yield Figures(races=done, told=race_disagreements(done), missing=missing)
     if not names or TWO_WORKERS in names:
         with tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
             megabytes = TWO_WORKERS_MEGABYTES if size.megabytes is None else size.megabytes
@@ -167,6 +177,7 @@ def show(figures: Figures, line: Mapping[str, Any]) -> None:
     if figures.results:
         wide.print(table)
     told = [sentence for one in figures.results if (sentence := one.told())]
+    told += [one.told() for one in figures.races]
     told += [figures.scaling.told()] if figures.scaling else []
     told.append(f"Machine: {', '.join(f'{name} {value}' for name, value in line.items())}")
     told.append("Who reads fewer MB than others of its case reads the beginning of the same file; ratios are of time a byte.")
@@ -194,7 +205,7 @@ def _terminated_is_interrupted() -> Iterator[None]:
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Speed and memory of the readers, beside plain readers of the same file.")
-    names = [*(case.name for case in CASES), TWO_WORKERS]
+    names = [*(case.name for case in CASES), TRIAGE, TWO_WORKERS]
     parser.add_argument("--megabytes", type=float, help="size of each kind of evidence, in 10^6 bytes; default: each case's own")
     parser.add_argument("--only", action="append", choices=names, help="this case; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count")
@@ -227,6 +238,9 @@ def main(arguments: Sequence[str]) -> int:
         name, contestant, path, scratch = arguments[1:]
         sys.stdout.write(json.dumps(asdict(child(name, contestant, Path(path), Path(scratch)))) + "\n")
         return 0
+    if arguments[:1] == ["--triage-child"]:
+        sys.stdout.write(json.dumps(child_of_triage(arguments[1], Path(arguments[2]))) + "\n")
+        return 0
     if arguments[:1] == ["--large-child"]:
         sys.stdout.write(json.dumps(child_of_large(list(arguments[1:]))) + "\n")
         return 0
@@ -243,6 +257,7 @@ def main(arguments: Sequence[str]) -> int:
                 all_of_it.results += found.results
                 all_of_it.told += found.told
                 all_of_it.missing += found.missing
+                all_of_it.races += found.races
                 all_of_it.scaling = found.scaling or all_of_it.scaling
     except ChildError as error:
         all_of_it.told.append(str(error))

@@ -1,0 +1,1 @@
+"""How well detectors find hidden recipients, in invented organisations with innocent look-alikes and attackers."""
