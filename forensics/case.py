@@ -20,9 +20,9 @@ SCHEMA_VERSION = 1
 _CASE_FILE = "case.toml"
 _KEY_FILE = "case.key"
 _KEY_BYTES = 32
-_LEAST_MEMORY, _MOST_MEMORY = 512, 4_000  # megabytes that DuckDB may take
-_ROW_MEMORY = 400  # bytes for each observation
-_ROWS = 4_000_000  # of a case that somebody opens to look at: about 2 GB
+_LEAST_MEMORY, _MOST_MEMORY = 512, 3_000  # megabytes that DuckDB may take
+_ROW_MEMORY = 160  # bytes for each observation
+_ROWS = 4_000_000  # of a case that somebody opens to look at: a bit more than 1 GB
 _SPILL = ".spill"  # where DuckDB puts what does not fit into memory, for as long as it needs it
 
 _MESSAGE = (
@@ -210,7 +210,7 @@ def _text(value: object) -> str:
 def engine(folder: Path, *, rows: int = _ROWS) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that spills into the case folder, loads no extension and reaches no network.
 
-    Its memory grows with the `rows` that it will join, from half a gigabyte to 4: DuckDB takes all that it may, and keeps in
+    Its memory grows with the `rows` that it will join, from half a gigabyte to 3: DuckDB takes all that it may, and keeps in
     it what it could as well spill.
     """
     megabytes = min(_LEAST_MEMORY + rows * _ROW_MEMORY // 1_000_000, _MOST_MEMORY)

@@ -94,16 +94,15 @@ def file_clocks(
     rows = connection.execute(
         r"SELECT DISTINCT evidence, member FROM fragments WHERE stamp != '' AND NOT regexp_matches(stamp, '(Z|[+-]\d\d:?\d\d)$') ORDER BY ALL"
     ).fetchall()
-    own, borrowed = _pairs(connection, _PAIRS), _pairs(connection, _BORROWED)
-    clocks = {}
-    for evidence, member in rows:
-        place = (evidence, member)
-        clock = infer_clock(own.get(place, ()), zone=zone, year=year)
-        if clock.around is None or (not clock.anchors and borrowed.get(place)):
-            clock = infer_clock(borrowed.get(place, ()), zone=zone, year=year, source="the same messages in dated sources")
-        if clock.around is None and (named := _year_in(paths.get(evidence, ""), member)):
-            clock = infer_clock((), zone=zone, year=named, source="")
-        clocks[place] = clock
+    own = _pairs(connection, _PAIRS)
+    clocks = {place: infer_clock(own.get(place, ()), zone=zone, year=year) for place in rows}
+    lacking = [place for place, clock in clocks.items() if clock.around is None or not clock.anchors]
+    borrowed = _pairs(connection, _BORROWED) if lacking else {}
+    for place in lacking:
+        if clocks[place].around is None or borrowed.get(place):
+            clocks[place] = infer_clock(borrowed.get(place, ()), zone=zone, year=year, source="the same messages in dated sources")
+        if clocks[place].around is None and (named := _year_in(paths.get(place[0], ""), place[1])):
+            clocks[place] = infer_clock((), zone=zone, year=named, source="")
     return clocks
 
 

@@ -219,7 +219,7 @@ class _Run:
         unflagged = store_unflagged(self.case, connection, [one for one in read if not one.flagged])
         answers = answer(connection, asked)
         shows = {name: parser.shows for name, parser in parsers().items()}
-        stretches = survey(connection, shows, self.incident, self.policy)
+        stretches = survey(connection, shows, self.incident, self.policy, clocks, paths)
         tables = dict(answers.tables)
         tables["coverage"] = [one.row() for one in stretches]
         tables["defects"] = _defect_rows(connection, asked, planned, problems, [*failed, *_broken_plugins()])

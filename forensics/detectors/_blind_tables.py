@@ -1,0 +1,184 @@
+"""What the tables say of each external recipient that may be blind, counted: the figures behind a finding."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+__all__ = ["addresses_of", "company", "passing", "units_inside"]
+
+# Mailboxes that anybody can open: one owner's address says nothing of another's.
+_SHARED = (
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
+    "gmx.de", "gmx.net", "web.de", "proton.me", "protonmail.com", "mail.ru", "yandex.ru", "qq.com", "163.com", "freemail.example",
+)  # fmt: skip
+CROWD = 50  # recipients; a mailing to more says nothing of who stands beside whom
+STANDING_SHARE, STANDING_MESSAGES = 0.5, 20  # what goes along with most mail of its senders is no addressee of it
+
+_UNITS = f"""
+CREATE OR REPLACE TEMP TABLE units AS
+SELECT aid, address, own, indicator, unit, dense_rank() OVER (ORDER BY unit) AS uid FROM (
+  SELECT aid, address, own, indicator,
+         CASE WHEN registrable IN ({", ".join(f"'{one}'" for one in _SHARED)}) OR registrable = '' THEN address ELSE registrable END AS unit
+  FROM addresses)
+"""  # noqa: S608  constants of this module
+
+# To whom a message openly went, else to whom at all: equal sets of addresses are one thread, as far as logs tell
+_PARTIES = """
+CREATE OR REPLACE TEMP TABLE parties AS
+SELECT msg, coalesce(sum(hash(aid)) FILTER (visible), sum(hash(aid))) AS parties
+FROM copied WHERE judged AND NOT trace_only GROUP BY msg
+"""
+
+_CANDIDATES = """
+CREATE OR REPLACE TEMP TABLE candidates AS
+SELECT c.msg, c.aid, u.uid, c.blind, c.alias, c.sent_at, c.sid, p.parties
+FROM copied c JOIN units u USING (aid) JOIN parties p USING (msg)
+WHERE c.judged AND c.in_window AND NOT u.own AND u.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND c.blind != 'no'
+"""
+
+# How much of each sender's mail a unit received, in all the evidence
+_SHARES = """
+CREATE OR REPLACE TEMP TABLE shares AS
+SELECT u.uid, c.sid, count(DISTINCT c.msg) AS messages
+FROM copied c JOIN units u USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY ALL
+"""
+
+# A sender's mail in order of time: how much of it lies between two moments is a difference of two numbers
+_TIMELINE = """
+CREATE OR REPLACE TEMP TABLE timeline AS
+SELECT sid, sent_at, row_number() OVER (PARTITION BY sid ORDER BY sent_at, msg) AS n FROM messages
+WHERE judged AND sent_at IS NOT NULL AND (list_contains(routes, 'api') OR list_contains(routes, 'smtp'))
+"""
+
+_FEATURES = """
+WITH inside AS (
+  SELECT uid, count(DISTINCT msg) AS messages, count(DISTINCT parties) AS threads, count(DISTINCT sid) AS senders,
+         count(DISTINCT msg) FILTER (blind = 'yes') AS known_blind, bool_and(alias) AS alias_only,
+         min(sent_at) AS first_inside, max(sent_at) AS last_inside
+  FROM candidates GROUP BY uid
+),
+ever AS (
+  SELECT uid, min(sent_at) AS first_use, bool_or(visible) AS ever_visible
+  FROM copied JOIN units USING (aid) WHERE judged AND NOT trace_only GROUP BY uid
+),
+wrote AS (SELECT DISTINCT uid FROM (SELECT DISTINCT sid FROM messages) m JOIN units u ON u.aid = m.sid),
+bounds AS (SELECT uid, sid, first_inside, last_inside FROM inside JOIN (SELECT DISTINCT uid, sid FROM candidates) USING (uid)),
+compared AS (
+  SELECT b.uid, sum(coalesce(CASE WHEN $start::TIMESTAMPTZ IS NULL THEN f.n ELSE s.n END, 0))::BIGINT AS before,
+         sum(coalesce(l.n, 0) - coalesce(f.n, 0))::BIGINT AS during
+  FROM bounds b
+  ASOF LEFT JOIN timeline f ON f.sid = b.sid AND f.sent_at < b.first_inside
+  ASOF LEFT JOIN timeline l ON l.sid = b.sid AND l.sent_at <= b.last_inside
+  ASOF LEFT JOIN (SELECT sid, sent_at, n FROM timeline) s ON s.sid = b.sid AND s.sent_at < coalesce($start::TIMESTAMPTZ, b.first_inside)
+  GROUP BY b.uid
+)
+SELECT i.uid, n.unit, messages, threads, senders, known_blind, alias_only, first_inside, last_inside, first_use,
+       coalesce(ever_visible, false) AS ever_visible, w.uid IS NOT NULL AS wrote,
+       coalesce(before, 0) AS before, coalesce(during, 0) AS during
+FROM inside i JOIN (SELECT DISTINCT uid, unit FROM units) n USING (uid) LEFT JOIN ever USING (uid) LEFT JOIN wrote w USING (uid)
+LEFT JOIN compared USING (uid)
+ORDER BY n.unit
+"""
+
+# What goes along with most mail of its senders is no addressee of it: how many others a message has is counted without
+_STANDING = """
+CREATE OR REPLACE TEMP TABLE standing AS
+SELECT s.uid FROM shares s JOIN (SELECT sid, count(*) AS sent FROM messages WHERE judged GROUP BY sid) m USING (sid)
+GROUP BY s.uid HAVING sum(s.messages) >= $messages AND sum(s.messages) >= $share * sum(m.sent)
+"""
+
+_ADDRESSEES = """
+CREATE OR REPLACE TEMP TABLE addressees AS
+SELECT m.msg, m.sid, count(u.uid) AS others
+FROM messages m LEFT JOIN (SELECT c.msg, c.aid, u.uid FROM copied c JOIN units u USING (aid) ANTI JOIN standing USING (uid)
+                           WHERE NOT c.trace_only AND c.entry IS NULL) u USING (msg)
+WHERE m.judged AND NOT m.attempt GROUP BY ALL
+"""
+
+# Who stands beside a suspect: `others` addressees of its message without itself, and the units most often among them
+_COMPANY = """
+WITH mine AS (
+  SELECT c.uid, c.msg, any_value(c.sid) AS sid, count(DISTINCT c.aid) AS own_addresses, bool_or(c.blind = 'yes') AS blind, min(c.sent_at) AS sent_at
+  FROM candidates c SEMI JOIN suspects USING (uid) GROUP BY c.uid, c.msg
+),
+strangers AS (SELECT msg, count(*) AS units FROM mine GROUP BY msg),
+counted AS (
+  SELECT m.uid, m.msg, m.sid, m.sent_at, a.others - CASE WHEN s.uid IS NULL THEN m.own_addresses ELSE 0 END AS others, t.units = 1 AS sole
+  FROM mine m JOIN addressees a USING (msg) JOIN strangers t USING (msg) LEFT JOIN standing s ON s.uid = m.uid
+),
+beside AS (
+  SELECT m.uid, m.msg, o.uid AS other, o.own, c.aid
+  FROM mine m JOIN messages w USING (msg) JOIN copied c USING (msg) JOIN units o ON o.aid = c.aid AND o.uid != m.uid
+  WHERE w.receivers <= $crowd AND NOT c.trace_only AND o.uid NOT IN (SELECT uid FROM standing)
+),
+partners AS (SELECT uid, count(DISTINCT other) FILTER (NOT own) AS partners, count(DISTINCT aid) AS people FROM beside GROUP BY uid),
+most AS (SELECT uid, max(n) AS most FROM (SELECT uid, other, count(DISTINCT msg) AS n FROM beside WHERE NOT own GROUP BY ALL) GROUP BY uid),
+usual AS (SELECT sid, count(*) AS sent, count(*) FILTER (others >= 2) AS several FROM addressees GROUP BY sid),
+habit AS (
+  SELECT uid, sum(u.sent - d.mine)::BIGINT AS rest, sum(u.several - d.several)::BIGINT AS several
+  FROM (SELECT c.uid, c.sid, count(*) AS mine, count(*) FILTER (a.others >= 2) AS several
+        FROM counted c JOIN addressees a USING (msg) GROUP BY ALL) d JOIN usual u USING (sid) GROUP BY uid
+)
+SELECT c.uid, count(*) FILTER (c.others >= 1) AS accompanied, count(*) FILTER (c.sole) AS sole, coalesce(any_value(p.partners), 0) AS partners,
+       coalesce(any_value(p.people), 0) AS people, coalesce(any_value(t.most), 0) AS most,
+       any_value(h.rest) AS rest, any_value(h.several) AS several, list_sort(list(DISTINCT c.sid)) AS sids
+FROM counted c LEFT JOIN partners p USING (uid) LEFT JOIN most t USING (uid) LEFT JOIN habit h USING (uid)
+GROUP BY c.uid ORDER BY c.uid
+"""
+
+
+def units_inside(connection: duckdb.DuckDBPyConnection, start: datetime | None) -> list[dict[str, Any]]:
+    """Every unit with a copy in the window that may be blind and that nothing excuses: what was counted of it, in order of names.
+
+    A unit is a registrable domain, or one address of a shared provider. `before` counts its senders' mail before the window (before its first copy, where
+    the window has no start), `during` theirs between its first and its last copy.
+    """
+    for statement in (_UNITS, _PARTIES, _CANDIDATES, _SHARES, _TIMELINE):
+        connection.execute(statement)
+    return _rows(connection, _FEATURES, {"start": start})
+
+
+def company(connection: duckdb.DuckDBPyConnection, uids: list[int]) -> dict[int, dict[str, Any]]:
+    """Who stood beside each of these units in its messages, and how that compares with the rest of the same senders' mail."""
+    connection.register("incoming", pd.DataFrame({"uid": pd.array(uids, "int64")}))
+    connection.execute("CREATE OR REPLACE TEMP TABLE suspects AS SELECT uid FROM incoming")
+    connection.unregister("incoming")
+    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE})
+    connection.execute(_ADDRESSEES)
+    return {row["uid"]: row for row in _rows(connection, _COMPANY, {"crowd": CROWD})}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, Any]) -> list[dict[str, Any]]:
+    cursor = connection.execute(query, bounds)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+# Blind recipients that came and soon went, before the window: a habit of the sender
+_PASSING = """
+WITH used AS (
+  SELECT u.uid, c.sid, c.msg, c.blind FROM copied c JOIN units u USING (aid)
+  WHERE c.judged AND NOT c.trace_only AND c.sent_at < $start AND NOT u.own AND u.indicator = '' AND c.entry IS NULL
+),
+rare AS (SELECT uid FROM used GROUP BY uid HAVING count(DISTINCT msg) < $regular AND bool_and(blind = 'yes')),
+passed AS (SELECT sid, count(DISTINCT msg) AS passed FROM used SEMI JOIN rare USING (uid) GROUP BY sid)
+SELECT t.sid, count(*) FILTER (t.sent_at < $start) AS sent, coalesce(any_value(p.passed), 0) AS passed, count(*) FILTER (t.sent_at >= $start) AS inside
+FROM timeline t LEFT JOIN passed p USING (sid) GROUP BY t.sid
+"""
+REGULAR = 5  # messages
+
+
+def passing(connection: duckdb.DuckDBPyConnection, start: datetime) -> dict[int, tuple[int, int, int]]:
+    """For each sender: messages before the window, those among them with a blind recipient that soon went, and messages inside."""
+    rows = _rows(connection, _PASSING, {"start": start, "regular": REGULAR})
+    return {row["sid"]: (row["sent"], row["passed"], row["inside"]) for row in rows}
+
+
+def addresses_of(connection: duckdb.DuckDBPyConnection, uid: int) -> list[str]:
+    """The addresses of a unit that received such copies, sorted."""
+    query = "SELECT address FROM units SEMI JOIN (SELECT aid FROM candidates) USING (aid) WHERE uid = $uid ORDER BY address"
+    return [address for (address,) in connection.execute(query, {"uid": uid}).fetchall()]

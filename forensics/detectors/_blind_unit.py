@@ -1,0 +1,94 @@
+"""One unknown recipient that may be blind: its figures, whether they are those of a collector, and how strongly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = ["MIN_BASELINE", "MIN_MESSAGES", "MIN_THREADS", "Unit"]
+
+# A collector shows in a handful of messages of unrelated threads; a colleague in copy stays in a thread or two.
+MIN_MESSAGES = 5
+MIN_THREADS = 4
+# Below this many earlier messages of the same senders, "never seen before" means nothing.
+MIN_BASELINE = 20
+# Without earlier mail only near-complete coverage tells a collector from an archive that was always there.
+ALONE_SHARE = 0.8
+# Where To and Cc are unknown, standing beside others by chance so often must be as rare as this.
+MIN_SURPRISE = 30  # bits: one in a thousand million
+MIN_SOLE = 0.5  # part of its messages in which it is the only stranger: a mailing has many
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the tables say of one unknown blind recipient; all of a domain's addresses together."""
+
+    uid: int
+    unit: str
+    messages: int
+    threads: int
+    senders: int
+    known_blind: int
+    alias_only: bool
+    first_inside: datetime | None
+    last_inside: datetime | None
+    first_use: datetime | None
+    ever_visible: bool
+    wrote: bool
+    before: int
+    during: int
+    accompanied: int = 0  # messages that somebody else received too
+    sole: int = 0  # messages in which no other stranger may be blind
+    partners: int = 0  # external units beside it
+    people: int = 0  # addresses beside it
+    most: int = 0  # messages in which its most frequent companion stood beside it
+    rest: int = 0  # other messages of the same senders, and those among them with several addressees
+    several: int = 0
+    sids: list[int] = field(default_factory=list)  # its senders
+    rotation: int = 0  # units that took turns with it, itself included; 0 where it stands for itself
+    rotated: int = 0  # messages of all of these
+
+    @property
+    def share(self) -> float:
+        """Part of its senders' mail, between its first and last copy, that it received."""
+        return min(1.0, self.messages / self.during) if self.during else 0.0
+
+    @property
+    def surprise(self) -> float:
+        """Bits: how unlikely it is that all of these messages had another addressee, going by the same senders' other mail."""
+        usual = (self.several + 1) / (self.rest + 2)
+        return -math.log2(usual) * self.accompanied if self.accompanied == self.messages else 0.0
+
+    def was_in_use(self, start: datetime | None) -> bool:
+        """Whether it received mail of ours before the window."""
+        return start is not None and self.first_use is not None and self.first_use < start
+
+    def is_stranger(self, start: datetime | None) -> bool:
+        """Whether nothing but blind copies connects it with us, and not before the window."""
+        return not (self.was_in_use(start) or self.alias_only or self.ever_visible or self.wrote)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether its messages belong to many unrelated conversations."""
+        return self.threads >= MIN_THREADS and (self.partners >= 3 or self.people >= 6) and self.most <= 0.7 * self.messages  # noqa: PLR2004
+
+    def is_collector(self, start: datetime | None) -> bool:
+        """Whether it has the pattern of an exfiltration address."""
+        if self.rotation and self.rotated >= 2 * self.rotation:  # one message each may be a person who sends to many
+            return True
+        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread:
+            return False
+        if self.known_blind:
+            return self.sole >= MIN_SOLE * self.messages and (self.before >= MIN_BASELINE or self.share >= ALONE_SHARE)
+        if self.before >= MIN_BASELINE:
+            return self.surprise >= MIN_SURPRISE
+        return self.share >= ALONE_SHARE and self.accompanied == self.messages
+
+    def score(self, start: datetime | None) -> float:
+        """0 to 1: what speaks for a collector, each feature with its weight."""
+        total = 0.2 * min(1.0, self.threads / 8) + 0.1 * min(1.0, self.messages / 20) + 0.15 * self.share
+        total += 0.15 * (self.before >= MIN_BASELINE and not self.was_in_use(start)) + 0.1 * self.is_spread
+        total += 0.05 * (not self.ever_visible) + 0.05 * (not self.wrote)
+        role = self.sole / self.messages if self.known_blind else min(1.0, self.surprise / (2 * MIN_SURPRISE))
+        return round(min(1.0, total + 0.2 * role + 0.2 * bool(self.rotation)), 3)

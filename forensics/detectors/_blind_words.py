@@ -1,0 +1,70 @@
+"""What a person reads about a recipient that may be blind: sentences and figures, the same for all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from forensics.dates import readable, zulu
+from forensics.detectors._blind_unit import MIN_BASELINE, Unit
+
+__all__ = ["features", "sentence"]
+
+
+def features(unit: Unit) -> tuple[tuple[str, str], ...]:
+    """Every figure that counted, by name, as a person can check it."""
+    shown: list[tuple[str, Any]] = [
+        ("messages", unit.messages), ("known to be blind", unit.known_blind), ("threads", unit.threads), ("senders", unit.senders),
+        ("share", f"{unit.share:.0%}"), ("messages of these senders in that time", unit.during),
+        ("messages of these senders before", unit.before), ("first seen", zulu(unit.first_use)),
+        ("ever in To or Cc", "yes" if unit.ever_visible else "no"), ("ever wrote to us", "yes" if unit.wrote else "no"),
+        ("messages with other addressees", unit.accompanied), ("the only stranger in", unit.sole), ("external parties beside it", unit.partners),
+        ("messages with its most frequent companion", unit.most),
+        ("of these senders' other messages with several addressees", f"{unit.several} of {unit.rest}"),
+    ]  # fmt: skip
+    if unit.rotation:
+        shown.append(("recipients that took turns", unit.rotation))
+    return tuple((name, str(value)) for name, value in shown)
+
+
+def sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool) -> str:
+    """Why this recipient is shown, with the figures and what they were compared with."""
+    many = "s" * (unit.messages != 1)
+    text = f"{named} received {unit.messages} message{many} in the window without standing in To or Cc"
+    if unit.known_blind == 0:
+        text += " as far as the logs tell (the headers of these messages are not in the evidence)"
+    text += f". They went to {unit.threads} different sets of addressees and came from {unit.senders} sender{'s' * (unit.senders != 1)}"
+    if unit.during:
+        text += f", {unit.share:.0%} of the {unit.during} messages that these senders sent in that time"
+    text += ". " + _history(unit, start) + _beside(unit)
+    if unit.alias_only:
+        text += " Each copy came about behind an alias of a genuine address."
+    if unit.rotation:
+        text += (
+            f" It is one of {unit.rotation} such recipients that took turns, none used before and hardly two at the same time."
+        )
+    if not collector:
+        text += " This is not the pattern of a collecting address."
+    return text
+
+
+def _history(unit: Unit, start: datetime | None) -> str:
+    if unit.was_in_use(start):
+        return f"It was in use before the window, since {readable(unit.first_use)} at the latest."
+    facts = [
+        "never stood in To or Cc" if not unit.ever_visible else "has also stood in To or Cc",
+        "never wrote to us" if not unit.wrote else "has written to us",
+    ]
+    known = f"In the evidence it {' and '.join(facts)}."
+    if unit.before >= MIN_BASELINE:
+        return f"None of the {unit.before} earlier messages of the same senders went to it. {known}"
+    return f"There was nothing to compare with: only {unit.before} earlier messages of these senders are in the evidence. {known}"
+
+
+def _beside(unit: Unit) -> str:
+    if not unit.accompanied:
+        return ""
+    text = f" Beside it stood {unit.partners} other external part{'y' if unit.partners == 1 else 'ies'}"
+    if unit.known_blind:
+        return f"{text}, and in {unit.sole} of its messages it was the only blind stranger."
+    return f"{text}; it never received a message alone, while {unit.several} of these senders' {unit.rest} other messages had several addressees."
