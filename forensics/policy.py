@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,19 @@ class Policy:
             source=source,
         )
 
+    def joined(self, other: Policy) -> Policy:
+        """Both policies: all that either names. Where both name an edge of the window or a fact of the case, the other's stands."""
+        facts = {one.name: getattr(other.case, one.name) or getattr(self.case, one.name) for one in fields(CaseFacts)}
+        return Policy(
+            domains=tuple(sorted({*self.domains, *other.domains})),
+            expected=tuple(dict.fromkeys((*self.expected, *other.expected))),
+            window=Window(other.window.start or self.window.start, other.window.end or self.window.end),
+            host_windows=tuple(dict.fromkeys((*self.host_windows, *other.host_windows))),
+            servers=tuple(dict.fromkeys((*self.servers, *other.servers))),
+            case=CaseFacts(**facts),
+            source=", ".join(one for one in (self.source, other.source) if one),
+        )
+
     def with_own_domains(self, domains: tuple[str, ...]) -> Policy:
         """This policy with `domains` in place of its own ones."""
         return replace(self, domains=tuple(sorted(ascii_domain(one) for one in domains)))
@@ -189,6 +202,6 @@ def _midnight(value: object) -> object:
 
 
 def _case_facts(data: Mapping[str, Any], source: str) -> CaseFacts:
-    fields = {"number", "custodian", "role", "discovered_at", "aware_at", "contact"}
-    _known(data, fields, f"{source}: [case]")
+    names = {"number", "custodian", "role", "discovered_at", "aware_at", "contact"}
+    _known(data, names, f"{source}: [case]")
     return CaseFacts(**{key: zulu(value) if isinstance(value, datetime) else str(value) for key, value in data.items()})

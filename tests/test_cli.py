@@ -18,8 +18,8 @@ from small_evidence import KEY, POLICY, SECRET, log, mailbox, plant
 from typer.testing import CliRunner, Result
 
 import forensics
-from forensics import cli
-from forensics.cli import app, run
+from forensics.cli import app, console, run
+from forensics.cli.audit import exit_code
 
 RUN = CliRunner()
 COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
@@ -161,7 +161,7 @@ def test_fail_on_means_that_or_graver(verdicts: tuple[int, int, int], fail_on: s
         "defects": {"total": 0},
         "conclusion": "exposure_shown",
     }
-    assert cli._exit_code(summary, fail_on, strict=False) == code
+    assert exit_code(summary, fail_on, strict=False) == code
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_strict_minds_defects_and_what_cannot_be_told(defects: int, conclusion: 
     summary: dict[str, Any] = {
         "verdicts": dict.fromkeys(("confirmed", "probable", "possible"), 0), "defects": {"total": defects}, "conclusion": conclusion,
     }  # fmt: skip
-    assert cli._exit_code(summary, None, strict=True) == code
-    assert cli._exit_code(summary, None, strict=False) == 0
+    assert exit_code(summary, None, strict=True) == code
+    assert exit_code(summary, None, strict=False) == 0
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_bad_option_is_a_usage_error_that_helps(root: Path, tmp_path: Path, mo
 
 @pytest.mark.parametrize("text", ["+02:00", "-04:00", "+0530", "Z", "UTC", "utc+2", "-4"])
 def test_offsets_are_understood(text: str) -> None:
-    zone = cli._zone(text)
+    zone = console.zone_of(text)
     assert zone is not None
     hours = {"+02:00": 2.0, "-04:00": -4.0, "+0530": 5.5, "Z": 0.0, "UTC": 0.0, "utc+2": 2.0, "-4": -4.0}[text]
     assert zone.utcoffset(None).total_seconds() == hours * 3600
@@ -237,7 +237,7 @@ def test_offsets_are_understood(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "CET", "2", "+2:5", "+02:00:00", "+02:61", "++2", "+١٢"])
 def test_offsets_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter):
-        cli._zone(text)
+        console.zone_of(text)
 
 
 def test_a_folder_that_is_no_case_is_not_written_to(root: Path, tmp_path: Path) -> None:
@@ -408,7 +408,7 @@ def test_a_full_disk_is_told_with_its_file(monkeypatch: pytest.MonkeyPatch, root
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "\x07", "\r", "\u202e", "\udcff", "[bold]"])
 def test_what_is_told_does_nothing_to_the_terminal(text: str) -> None:
-    told = cli._harmless(f"a{text}b\nc")
+    told = console.harmless(f"a{text}b\nc")
     told.encode("utf-8")
     assert told.count("\n") == 1
     assert all(char.isprintable() or char == "\n" for char in told)

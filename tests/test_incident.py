@@ -149,3 +149,32 @@ def test_a_window_is_half_open_aware_and_takes_in_what_is_unknown() -> None:
         Window(start.replace(tzinfo=None))
     with pytest.raises(ValueError, match="start before"):
         Window(end, start)
+
+
+def test_policies_join_and_the_later_one_decides_where_only_one_can() -> None:
+    ours = Policy.from_data(
+        {
+            "organisation": {"domains": ["acme.example"]},
+            "expected": [{"address": "archive@vault.example", "reason": "journal"}],
+            "window": {"start": "2025-09-15T00:00:00Z", "end": "2025-10-01T00:00:00Z"},
+            "case": {"number": "7", "role": "controller"},
+        },
+        "policy.toml",
+    )
+    hosts = Policy.from_data(
+        {
+            "organisation": {"domains": ["acme.example", "acme-cloud.example"]},
+            "host_window": [{"host": "Web1", "start": "2025-09-18T09:12:40Z"}],
+            "window": {"start": "2025-09-17T00:00:00Z"},
+            "case": {"role": "processor"},
+        },
+        "hosts.toml",
+    )
+    joined = ours.joined(hosts)
+    assert joined.domains == ("acme-cloud.example", "acme.example")
+    assert [one.host for one in joined.host_windows] == ["web1"]
+    assert joined.expected == ours.expected
+    assert (joined.window.start, joined.window.end) == (hosts.window.start, ours.window.end)
+    assert (joined.case.number, joined.case.role) == ("7", "processor")
+    assert joined.source == "policy.toml, hosts.toml"
+    assert ours.joined(Policy()) == Policy().joined(ours) == ours

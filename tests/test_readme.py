@@ -16,7 +16,7 @@ import pytest
 import support
 
 import forensics
-from forensics import cli
+from forensics.cli import console
 from forensics.leaks import load_rules
 from forensics.leaks.proof import disproofs
 from forensics.model import Limits, Part, Proof, Text, Unread, Verdict
@@ -124,8 +124,11 @@ def test_commands_on_a_case_run(place: Path) -> None:
         assert done.returncode == 0, f"{words}: {done.stderr}"
 
 
+COMMANDS = [["audit"], ["triage"], ["hosts"]]
+
+
 def test_commands_on_own_evidence_use_options_that_exist() -> None:
-    known = run("audit", "--help", cwd=support.ROOT).stdout
+    known = "".join(run(*words, "--help", cwd=support.ROOT).stdout for words in COMMANDS)
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", re.sub(r"<!--.*?-->", "", readme())))
     others = {"--as"}
     assert {"--incident", "--policy", "--own-domain", "--strict"} <= named
@@ -252,7 +255,7 @@ def test_table_of_files_lists_what_a_case_holds(place: Path) -> None:
 def test_tables_of_words_are_complete() -> None:
     assert first_cells("verdict") == [one.value for one in Verdict]
     assert first_cells("proof") == [one.value for one in Proof]
-    codes = {value for name, value in vars(cli).items() if name.startswith("EXIT_")}
+    codes = {value for name, value in vars(console).items() if name.startswith("EXIT_")}
     assert [int(cell) for cell in first_cells("exit code")] == sorted({0} | codes)
     own = {one.name for one in discover("parsers") if one.origin == "forensics"}
     assert {row.split("|")[2].strip(" `") for row in readme().splitlines() if re.match(r"\| .* \| `\w+` \|", row)} == own

@@ -27,8 +27,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import forensics
-from forensics import cli
-from forensics.cli import app
+from forensics.cli import app, console
 from forensics.incident import Incident, Indicators
 from forensics.pipeline.audit import NoEvidenceError
 from forensics.policy import Policy
@@ -722,15 +721,15 @@ def test_the_form_of_the_json_is_documented_and_stable(tmp_path: Path) -> None:
 
 
 def test_there_is_no_bar_where_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "talk", Console(file=io.StringIO(), stderr=False, force_terminal=False))
-    with cli._watching_late() as watcher:
-        assert isinstance(watcher, cli.Quiet)
+    monkeypatch.setattr(console, "talk", Console(file=io.StringIO(), stderr=False, force_terminal=False))
+    with console.watching_late() as watcher:
+        assert isinstance(watcher, console.Quiet)
 
 
 BAR = """
 import sys, time
-from forensics import cli
-with cli._watching_late() as watcher:
+from forensics.cli import console
+with console.watching_late() as watcher:
     watcher.step("Searching evidence", 10)
     watcher.advance(5)
     time.sleep(float(sys.argv[1]))

@@ -100,7 +100,9 @@ def file_clocks(
     borrowed = _pairs(connection, _BORROWED) if lacking else {}
     for place in lacking:
         if clocks[place].around is None or borrowed.get(place):
-            clocks[place] = infer_clock(borrowed.get(place, ()), zone=zone, year=year, source="the same messages in dated sources")
+            clocks[place] = infer_clock(
+                borrowed.get(place, ()), zone=zone, year=year, source="the same messages in dated sources"
+            )
         if clocks[place].around is None and (named := _year_in(paths.get(place[0], ""), place[1])):
             clocks[place] = infer_clock((), zone=zone, year=named, source="")
     return clocks

@@ -77,7 +77,7 @@ class Options:
     year: int | None = None
     zone: timezone | None = None
     key_file: Path | None = None
-    policy_file: Path | None = None  # never read as evidence, even if it lies among it
+    not_evidence: tuple[Path, ...] = ()  # files that steer the audit: never read as evidence, even if they lie among it
     detectors: tuple[str, ...] = ()
     span_size: int = SPAN
     limits: Limits = field(default_factory=Limits)
@@ -106,7 +106,7 @@ def audit(
         watcher=watcher or Silence(),
         started=datetime.now(UTC),
     )
-    named = (policy, options.policy_file, options.key_file, *(() if incident in Incident.shipped() else (incident,)))
+    named = (policy, *options.not_evidence, options.key_file, *(() if incident in Incident.shipped() else (incident,)))
     files = [one for one in named if isinstance(one, str | Path)]
     skip = frozenset(Path(one).resolve() for one in files)  # what steers the audit is no evidence, even if it lies among it
     return run.go([Path(one) for one in evidence], skip)

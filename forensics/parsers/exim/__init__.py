@@ -69,6 +69,7 @@ PARSER = Parser(
     sniff=_sniff,
     read=read,
     assemble=assemble,
+    undecided=frozenset(),
     shows=frozenset({"recipients", "outcome"}),
     divisible=True,
     version=2,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import attrgetter
 
-from forensics.dates import FileClock, postfix_long_id_time
+from forensics.dates import FileClock
 from forensics.model import Fragment, Observation
-from forensics.parsers.exim.queue_ids import time_in
+from forensics.parsers.exim.messages import hops
 from forensics.records import replaced
 from forensics.syslog import joined
 
@@ -40,23 +40,7 @@ def _message(pieces: list[Fragment], clock_of: Callable[[tuple[str, str]], FileC
             more.add(("recipients_unknown", "true"))
     return replaced(
         one,
-        ids=tuple(dict.fromkeys((*one.ids, *_hops(one, queue_id)))),
+        ids=tuple(dict.fromkeys((*one.ids, *hops(one.server, queue_id, one.sender, one.facts)))),
         size=next((piece.observation.size for piece in pieces if piece.observation.size >= 0), -1),
         facts=tuple(sorted({*one.facts, *more})) if more else one.facts,
     )
-
-
-def _hops(one: Observation, queue_id: str) -> Iterator[str]:
-    """What ties hops together: this id, and those that next hops told.
-
-    Who names an id may lie, and does not name the logging host: an id of Exim counts together with the sender only, that of
-    another program (Postfix's long form) only if it came from this host.
-    """
-    yield f"exim:{queue_id}/{one.sender}"
-    for name, value in one.facts:
-        if name == "handed_to":
-            host, _, following = value.rpartition("/")
-            if time_in(following.encode()):
-                yield f"exim:{following}/{one.sender}"
-            elif host == one.server and host and postfix_long_id_time(following):
-                yield f"queue:{value}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from operator import attrgetter
 
+from forensics.dates import postfix_long_id_time
 from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Reading, Recipient, Role, Route, Span
 from forensics.parsers.exim.queue_ids import time_in
 from forensics.parsers.exim.targets import CACHED, PLAIN_ADDRESS, Target
@@ -15,7 +16,7 @@ from forensics.plugins import Record
 from forensics.records import constructor
 from forensics.syslog import strongest
 
-__all__ = ["FULL", "PIECE_LIMIT", "Act", "Book", "Fact", "Message", "Origin", "Queue"]
+__all__ = ["FULL", "PIECE_LIMIT", "Act", "Book", "Fact", "Message", "Origin", "Queue", "hops"]
 
 HOST_LIMIT = 4_096  # hosts remembered; beyond it all messages are let go
 OPEN_LIMIT = 100_000  # messages held open; beyond it all are let go as pieces, which `assembly` joins again
@@ -144,8 +145,12 @@ class Book:
         queue = message.queue
         del queue.open[message.queue_id]
         self.opened -= 1
-        name = f"{queue.host or 'exim'}/{message.queue_id.decode()}"
-        self.ready.append(_fragment(name, self.seen(message, "queue", (f"queue:{name}",)), message.opens, closes))
+        queue_id = message.queue_id.decode()
+        name = f"{queue.host or 'exim'}/{queue_id}"
+        ids: tuple[str, ...] = (f"queue:{name}",)
+        if message.opens and closes:  # nothing is to come
+            ids += tuple(hops(queue.host, queue_id, message.sender, message.facts))
+        self.ready.append(_fragment(name, self.seen(message, "queue", ids), message.opens, closes))
 
     def let_alone(self, message: Message, text: bytes) -> None:
         """An attempt without an id goes by its words: mainlog and rejectlog tell it in the same ones."""
@@ -171,6 +176,22 @@ class Book:
             message.size, (_new(Reading, ("queue_id", message.at, 0)),) if message.at else (), message.stamp, tuple(recipients), message.header_known,
             message.declared, (), False, facts,
         )  # fmt: skip
+
+
+def hops(server: str, queue_id: str, sender: str, facts: Iterable[Fact]) -> Iterator[str]:
+    """What ties hops together: this id, and those that next hops told.
+
+    Who names an id may lie, and does not name the logging host: an id of Exim counts together with the sender only, that of
+    another program (Postfix's long form) only if it came from this host.
+    """
+    yield f"exim:{queue_id}/{sender}"
+    for name, value in facts:
+        if name == "handed_to":
+            host, _, following = value.rpartition("/")
+            if time_in(following.encode()):
+                yield f"exim:{following}/{sender}"
+            elif host == server and host and postfix_long_id_time(following):
+                yield f"queue:{value}"
 
 
 def _are_all_delivered(message: Message, recipients: list[Recipient]) -> bool:

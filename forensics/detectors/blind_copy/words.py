@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from forensics.dates import readable, zulu
-from forensics.detectors._blind_unit import MIN_BASELINE, Unit
+from forensics.detectors.blind_copy.unit import MIN_BASELINE, Unit
 
 __all__ = ["features", "sentence"]
 

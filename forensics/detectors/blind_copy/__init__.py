@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import duckdb
 
-from forensics.detectors._blind_tables import addresses_of, company, passing, units_inside
-from forensics.detectors._blind_unit import MIN_MESSAGES, MIN_THREADS, Unit
-from forensics.detectors._blind_words import features, sentence
+from forensics.detectors.blind_copy.counting import addresses_of, company, passing, units_inside
+from forensics.detectors.blind_copy.unit import MIN_MESSAGES, MIN_THREADS, Unit
+from forensics.detectors.blind_copy.words import features, sentence
 from forensics.model import Finding, Verdict
 from forensics.plugins import Detector, Scope
 
