@@ -61,7 +61,8 @@ class Parser:
       fragment already is an observation. `clocks` maps (evidence, member) to the file's year and zone.
     `undecided`: with `assemble`, promises that a fragment which opens and closes and has its key for itself is an observation as
       it stands, its recipients each once and in order, but for its stamps: `assemble` would change nothing else. The
-      exceptions are fragments with one of these facts. None promises nothing.
+      exceptions are fragments with one of these facts, and those of which a fragment of kind "session" in the same file says
+      more: it names where they begin as the first word of a fact "taken". None promises nothing.
     `body(raw, observation_kind)`: content at an observation's span, from the bytes of that span.
     `bodies(source, spans)`: instead of `body`, where a record has no bytes of its own and its span is an id: the content at
       these spans of one member, in any order, each at most once.

@@ -37,7 +37,7 @@ def stored(observations: list[Observation]) -> list[dict[str, object]]:
 
 def test_some_parsers_promise_it() -> None:
     assert {"exim", "postfix"} <= set(PROMISING)
-    assert len(SAMPLES) > 20
+    assert len(SAMPLES) >= 20
 
 
 @pytest.mark.parametrize(("name", "place"), SAMPLES, ids=[f"{name}-{place.name}" for name, place in SAMPLES])
@@ -47,12 +47,16 @@ def test_columns_make_of_whole_fragments_what_assembling_makes(name: str, place:
     fragments = [one for one in read(parser, place.read_bytes(), cut=cut) if isinstance(one, Fragment)]
     clocks = clocks_of(fragments)
     times_met = Counter(one.key for one in fragments)
+    sessions = [one.observation for one in fragments if one.observation.kind == "session"]
+    awaited = {(*one.span[:2], int(value.split(" ")[0])) for one in sessions for name, value in one.facts if name == "taken"}
     whole = [
         one
         for one in fragments
         if times_met[one.key] == 1
         and one.opens
         and one.closes
+        and one.observation.kind != "session"
+        and one.observation.span[:3] not in awaited
         and parser.undecided.isdisjoint(fact for fact, _ in one.observation.facts)
     ]
     slow = {one.key: stored(assembled(parser, [one], clocks)) for one in whole}

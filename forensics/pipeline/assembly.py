@@ -51,8 +51,13 @@ SELECT evidence, member, stamp, utc FROM named JOIN dated USING (message_id) ORD
 # Most messages lie whole in one fragment, and are observations as they stand but for their stamps
 _ALONE = """
 CREATE OR REPLACE TEMP TABLE alone AS
-SELECT key FROM fragments WHERE source = $source
-GROUP BY key HAVING count(*) = 1 AND bool_and(opens AND closes AND NOT list_has_any([fact.name for fact in facts], $undecided))
+WITH awaited AS (
+  SELECT DISTINCT evidence, member, try_cast(split_part(fact.value, ' ', 1) AS BIGINT) AS start, true AS told
+  FROM (SELECT evidence, member, unnest(facts) AS fact FROM fragments WHERE source = $source AND kind = 'session') WHERE fact.name = 'taken'
+)
+SELECT key FROM fragments f LEFT JOIN awaited a USING (evidence, member, start) WHERE source = $source
+GROUP BY key
+HAVING count(*) = 1 AND bool_and(a.told IS NULL AND opens AND closes AND kind != 'session' AND NOT list_has_any([fact.name for fact in facts], $undecided))
 """
 _WHOLE = "SELECT f.* FROM fragments f SEMI JOIN alone USING (key) WHERE f.source = $source"
 _PIECES = """

@@ -47,6 +47,22 @@ def test_the_day_is_padded_in_three_ways(stamp: str) -> None:
     assert len(of(line("smtp", f"{Q}: {sent('bob@customer.example')}", stamp))) == 1
 
 
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2025-09-17T16:03:12.000001+02:00", "2025-09-17T16:03:12.999999+02:00", "2025-09-17T16:03:13.100000+02:00",
+        "2025-09-17T16:03:12.100000+01:00", "2025-09-17T16:03:12.100000Z", "2025-09-17T16:03:12.1+02:00", "2025-09-17T16:03:12+02:00",
+        "2025-09-17T16:03:12.1000001+02:00", "2025-09-17T16:03:12.100000+02x00", "2025-09-17T16:03:12.10000x+02:00", "2025-09-17T16:03:12.-10000+02:00",
+        "2025-09-17T16:73:12.100000+02:00", "2025-09-17T16:03:12,100000+02:00", "2025-09-17 16:03:12.100000+02:00", "Sep 17 16:03:12",
+    ],
+)  # fmt: skip
+def test_a_stamp_means_the_same_whatever_was_met_before(stamp: str) -> None:
+    before = line("smtp", f"{LONG}: {sent('ann@customer.example')}", "2025-09-17T16:03:12.100000+02:00")
+    own = line("smtp", f"{NEXT}: {sent('bob@customer.example')}", stamp)
+    alone = [(one.stamp, [r.stamp for r in one.recipients]) for one in of(own)]
+    assert [(one.stamp, [r.stamp for r in one.recipients]) for one in of(before * 2, own)][1:] == alone
+
+
 def test_every_wrapping_of_a_line_tells_the_same() -> None:
     inner = line("smtp", f"{LONG}: {sent('bob@customer.example')}").rstrip()
     text = inner.partition("]: ")[2]

@@ -32,6 +32,8 @@ PARSER = Parser(
     sniff=_sniff,
     read=read,
     assemble=assemble,
+    undecided=frozenset({"probe"}),
     shows=frozenset({"recipients", "outcome"}),
     divisible=True,
+    version=2,
 )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from forensics.addresses import canonical
 from forensics.model import Defect, Direction, Fragment, Observation, Reading, Recipient, Route, Span
 from forensics.parsers.postfix.queue_ids import is_queue_id, time_in
+from forensics.parsers.postfix.sessions import (
+    BEFORE_ALL,
+    Counts,
+    Fact,
+    Session,
+    Taken,
+    counts_in,
+    facts_of,
+    said,
+    unnamed,
+)
 from forensics.plugins import Record
 from forensics.records import constructor
 from forensics.syslog import strongest
@@ -21,8 +32,7 @@ _ADDRESS_LIMIT = 16_384  # addresses remembered
 _NO_IDS = frozenset((b"NOQUEUE", b"warning", b"fatal", b"error", b"panic", b"statistics", b"info"))
 # members of an enumeration take their time to look up
 _SMTP, _SUBMITTED, _UNSAID = Route.SMTP, Direction.SUBMITTED, Direction.UNKNOWN
-_observation, _fragment = constructor(Observation), constructor(Fragment)
-Fact = tuple[str, str]
+_observation, _fragment, _tuple = constructor(Observation), constructor(Fragment), tuple.__new__
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +52,8 @@ class Message:
     recipients: list[Recipient] = field(default_factory=list)
     origin: tuple[Fact, ...] = ()  # how it came in: sorted
     facts: tuple[Fact, ...] = ()  # further ones, in no order
+    accepted: int = 0  # recipients of its session, as far as that has ended
+    is_alone: bool = False  # in its session
     links: tuple[str, ...] = ()  # queue ids of hops before and after, on the same host
 
     def came(self, origin: tuple[Fact, ...]) -> None:
@@ -78,7 +90,9 @@ class Head:
     actions: Mapping[bytes, Act]
     daemon: str
     queue: Queue
+    open: dict[bytes, Message]  # the queue's
     is_last_word: bool = True  # "sent" of this daemon means delivered, if it was not to this host
+    session: Session | None = None  # what this process of smtpd serves
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +106,9 @@ class Book:
     stamp: str = ""
     again: bool = False  # the line says "message repeated": it begins nothing
     queues: dict[tuple[str, str], Queue] = field(default_factory=dict)
-    addresses: dict[bytes, str] = field(default_factory=dict)  # plain ones: as written to canonical
+    addresses: dict[bytes, str] = field(default_factory=dict)  # plain recipients: `to=<...` to the canonical form
+    senders: dict[bytes, str] = field(default_factory=dict)  # plain ones: `from=<...` to text
+    sessions: dict[str, Session] = field(default_factory=dict)  # by their keys
     opened: int = 0
     ignored: int = 0
     ready: list[Record] = field(default_factory=list)
@@ -101,12 +117,8 @@ class Book:
         """The line at hand cannot be read, or not all of it."""
         self.ready.append(Defect(Span(self.evidence, self.member, self.start, self.end), "postfix", reason))
 
-    def message(self, queue: Queue, queue_id: bytes) -> Message | None:
-        """The open message of this id, new if there is none; None, and the line is accounted for, if it is no id."""
-        found = queue.open.get(queue_id)
-        if found is not None:
-            found.end = self.end
-            return found
+    def new(self, queue: Queue, queue_id: bytes) -> Message | None:
+        """A message of an id that is not open; None, and the line is accounted for, if it is no id."""
         at = time_in(queue_id)
         if at is None and not is_queue_id(queue_id):
             if queue_id in _NO_IDS or b" " in queue_id:
@@ -120,15 +132,16 @@ class Book:
         self.opened += 1
         return found
 
-    def begun(self, queue: Queue, queue_id: bytes) -> Message | None:
-        """The message that begins here: an older one of the same id has ended without a word."""
-        if self.again:
-            return self.message(queue, queue_id)
-        if queue_id in queue.open:
-            self.let_go(queue, queue_id, closes=False)
-        found = self.message(queue, queue_id)
+    def begun(self, queue: Queue, queue_id: bytes, found: Message | None) -> Message | None:
+        """The message that begins here: one that was `found` open under the same id has ended without a word."""
         if found is not None:
-            found.opens = True
+            if self.again:
+                found.end = self.end
+                return found
+            self.let_go(queue, queue_id, closes=False)
+        found = self.new(queue, queue_id)
+        if found is not None:
+            found.opens = not self.again
         return found
 
     def enter(self, queue: Queue, queue_id: bytes, message: Message, recipient: Recipient) -> None:
@@ -137,22 +150,84 @@ class Book:
         if len(message.recipients) >= PIECE_LIMIT:
             self.let_go(queue, queue_id, closes=False)
 
-    def note_address(self, written: bytes, address: str) -> str:
-        """Remember the canonical form of a plain address: most are met again."""
+    def note_address(self, written: bytes, address: str) -> None:
+        """Remember the canonical form of a plain recipient: most are met again."""
         if len(self.addresses) >= _ADDRESS_LIMIT:
             self.addresses.clear()
         self.addresses[written] = address
-        return address
+
+    def note_sender(self, written: bytes, sender: str) -> None:
+        """Remember a plain sender."""
+        if len(self.senders) >= _ADDRESS_LIMIT:
+            self.senders.clear()
+        self.senders[written] = sender
+
+    def served(self, head: Head, process: str) -> Head:
+        """The same head for one process. Where it speaks SMTP, that process' session; else, or if the process has no number, none."""
+        host, session = head.queue.host, None
+        if head.daemon == "smtpd" and process.isdecimal() and (not host or host > BEFORE_ALL):
+            key = f"{BEFORE_ALL}{host}/{process}"
+            session = self.sessions.get(key)
+            if session is None:
+                session = self.sessions[key] = Session(key, host, self.start, self.stamp)
+        return replace(head, session=session) if session is not head.session else head
+
+    def ended(self, queue: Queue, session: Session, text: bytes) -> None:
+        """A session has ended, at the line at hand: `disconnect from ...`. What it says of messages goes to these.
+
+        Where the session may have begun before the span, it goes as a piece, which `assemble` joins.
+        """
+        counts, taken = counts_in(text), session.taken
+        if session.sure and len(taken) == counts.messages == 1 and taken[0].client == counts.client and taken[0].queue_id:
+            self._tell(queue, taken[0], counts, counts.facts)  # so it is nearly always
+        elif not session.sure:
+            self._let_session_go(session, self.end, counts)
+        elif taken and counts.messages:
+            facts = said(taken, counts, queue.host)
+            for one in taken[-counts.messages :] if facts else ():
+                self._tell(queue, one, counts, facts)
+        session.start, session.stamp, session.sure, session.taken = self.end, self.stamp, True, ()
+
+    def _tell(self, queue: Queue, one: Taken, counts: Counts, facts: tuple[Fact, ...]) -> None:
+        """Let a message know what the end of its session said; one that has left the queue by a piece without length."""
+        message, start = queue.open.get(one.queue_id), one.start
+        if message is not None and message.start == start:
+            message.origin += facts  # whose names come last
+            message.accepted, message.is_alone = counts.recipients, counts.messages == 1
+            return
+        name = one.queue_id.decode()
+        key = f"{queue.host}/{name}" if time_in(one.queue_id) else f"{queue.host}/{queue.instance}/{name}"
+        self.ready.append(_fragment(key, self._piece(one.stamp, start, start, queue.server, facts), False, False))
+
+    def _let_session_go(self, session: Session, end: int, counts: Counts | None) -> None:
+        piece = self._piece(session.stamp, session.start, end, session.host, facts_of(session.taken, counts))
+        self.ready.append(_fragment(session.key, piece, session.sure, counts is not None))
+
+    def let_sessions_go(self) -> None:
+        """Let every session that has not ended go as a piece: where it goes on, nobody can tell here."""
+        for session in self.sessions.values():
+            if session.taken:
+                self._let_session_go(session, session.start, None)
+        self.sessions.clear()
+
+    def _piece(self, stamp: str, start: int, end: int, server: str, facts: tuple[Fact, ...]) -> Observation:
+        span = Span(self.evidence, self.member, start, end)
+        return Observation(span, "postfix", "session", _SMTP, server=server, stamp=stamp, facts=facts)
 
     def let_go(self, queue: Queue, queue_id: bytes, *, closes: bool) -> None:
         """A message has ended (`closes`), or is let go as a piece."""
         message = queue.open.pop(queue_id)
         self.opened -= 1
         name = f"{queue.host}/{queue_id.decode()}"
-        # a long id is unique: its key leaves out the instance, for master.cf may give each service another `syslog_name`
-        key = name if message.at else f"{queue.host}/{queue.instance}/{queue_id.decode()}"
-        ids = (f"queue:{name}",) if message.at else ()
-        self.ready.append(_fragment(key, self.seen(queue, message, "queue", ids), message.opens, closes))
+        if message.at:
+            # a long id is unique: its key leaves out the instance, for master.cf may give each service another `syslog_name`
+            seen = self.seen(queue, message, "queue", (f"queue:{name}",))
+        else:
+            name = f"{queue.host}/{queue.instance}/{queue_id.decode()}"
+            # a short id names a message only together with its time
+            ids = (f"queue:{queue.host}/{queue_id.decode()}@{message.stamp}",) if message.opens else ()
+            seen = self.seen(queue, message, "queue", ids)
+        self.ready.append(_fragment(name, seen, message.opens, closes))
 
     def let_alone(self, queue: Queue, message: Message, kind: str) -> None:
         """A record that has no queue id goes by its place."""
@@ -167,20 +242,24 @@ class Book:
 
     def seen(self, queue: Queue, message: Message, kind: str, ids: tuple[str, ...]) -> Observation:
         """What the span says of one message."""
-        recipients, facts, sender = message.recipients, message.origin, message.sender
-        if len(recipients) > 1 and len({(one.address, one.original) for one in recipients}) < len(recipients):
+        recipients, facts, sender, at = message.recipients, message.origin, message.sender, message.at
+        if len(recipients) > 1 and len({one.address for one in recipients}) < len(recipients):
             recipients = [one for _, one in strongest((0, one) for one in recipients)]
+        if message.accepted:
+            facts += unnamed(message.declared, message.accepted, recipients, is_alone=message.is_alone)
         if message.facts:
             facts = tuple(sorted({*facts, *message.facts}))
         if message.links:
             ids = tuple(dict.fromkeys((*ids, *message.links)))
-        sender = canonical(sender) if sender else ""
+        if sender:
+            sender = canonical(sender)
         return _observation(
-            Span(self.evidence, self.member, message.start, message.end), "postfix", kind, _SMTP,
+            _tuple(Span, (self.evidence, self.member, message.start, message.end)), "postfix", kind, _SMTP,
             _SUBMITTED if message.submitted else _UNSAID, queue.server, "", message.message_id, ids, sender, sender, "", "",
-            message.size, (Reading("queue_id", message.at),) if message.at else (), message.stamp, tuple(recipients), False,
+            message.size, (_tuple(Reading, ("queue_id", at, 0)),) if at else (), message.stamp, tuple(recipients), False,
             message.declared, (), False, facts,
         )  # fmt: skip
 
 
-Act = Callable[[Book, Head, bytes, bytes], None]
+Act = Callable[[Book, Head, bytes, bytes, Message | None], None]
+"""What a daemon of Postfix says of a message: for each kind of text behind the queue id one function; last comes the id's open message."""

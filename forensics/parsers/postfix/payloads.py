@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from forensics.addresses import canonical, canonical_message_id
 from forensics.model import Outcome, Recipient, Role
-from forensics.parsers.postfix.messages import Act, Book, Fact, Head, Message
+from forensics.parsers.postfix.messages import PIECE_LIMIT, Act, Book, Head, Message
+from forensics.parsers.postfix.sessions import Fact, Taken
 from forensics.records import constructor
 from forensics.syslog import AFTER_DATA, address_end, better_sender, decoded
 
@@ -25,15 +26,17 @@ _HERE_BEGINS = frozenset((b"127.", b"::1]", b""))  # behind the bracket; "" wher
 HAND_ON = frozenset(("discard", "local"))  # daemons whose "sent" may be something else
 _SPEAKS_SMTP = frozenset(("smtp", "lmtp", "relay"))
 _PLAIN_ADDRESS = re.compile(rb"[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}")
-_PLAIN_ID = re.compile(rb"<[!-;=?-~]{1,1000}>")
+_PLAIN_ID = re.compile(rb"message-id=<([!-;=?-~]{1,1000})(?<!(?i:mtasv\.net))>")  # Postmark's own have a canonical form
 _CLOSES, _QUOTES = b'>"'
 _SIZES = (b">, size=", b", size=")
+_DIGITS = 18  # of a number of 64 bits
+_COUNTS = {b"%d (queue active)" % number: number for number in range(100)}
 _FURTHER = re.compile(rb", (?:sasl_sender|orig_queue_id|orig_client)=")
 _SECOND = re.compile(rb"Recipient address triggers BCC (\S{1,1024}); from=<")
 # members of an enumeration take their time to look up
 _ENVELOPE, _DELIVERED, _DEFERRED = Role.ENVELOPE, Outcome.DELIVERED, Outcome.DEFERRED
 _BOUNCED, _ACCEPTED = Outcome.BOUNCED, Outcome.ACCEPTED
-_record = constructor(Recipient)
+_record, _taken = constructor(Recipient), tuple.__new__
 
 
 def unread(book: Book, text: bytes) -> None:
@@ -47,16 +50,27 @@ def unread(book: Book, text: bytes) -> None:
 # --- where a message comes from ------------------------------------------------------------------------------------------
 
 
-def _client(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _client(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """smtpd: `client=host[address], sasl_method=..., sasl_username=..., orig_queue_id=..., orig_client=...`."""
-    if not text.startswith(b"client="):
+    found = _known_client(text) if len(text) <= _CACHED else _client_in(text)
+    if found is None:
         unread(book, text)
         return
-    message = book.begun(head.queue, queue_id)
+    origin, before, client = found
+    message = book.begun(head.queue, queue_id, message)
+    session = head.session
+    if session is not None and not book.again:
+        taken = _taken(Taken, (book.start, book.stamp, queue_id if message else b"", client))
+        if session.taken:
+            session.take_more(taken)
+        else:
+            session.taken = (taken,)
     if message is None:
         return
-    origin, before = _known_client(text) if len(text) <= _CACHED else _client_in(text)
-    message.came(origin)
+    if message.origin:
+        message.facts += origin
+    else:
+        message.origin = origin
     if len(origin) == 1:
         book.defect("the client of a message cannot be read; the line may be cut")
     elif len(origin) > 2:  # noqa: PLR2004  with the user's name
@@ -65,15 +79,20 @@ def _client(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
         message.link(head.queue.host, before, "came_from")
 
 
-def _client_in(text: bytes) -> tuple[tuple[Fact, ...], bytes]:
-    """Client, "smtpd" and user, as far as `client=...` tells them, and the queue id before a filter on this host."""
+def _client_in(text: bytes) -> tuple[tuple[Fact, ...], bytes, bytes] | None:
+    """What `client=...` tells: client, "smtpd" and user, as far as they are there; the queue id before a filter on this host; the client.
+
+    None for any other text.
+    """
+    if not text.startswith(b"client="):
+        return None
     end = text.find(b", ")
-    client = text[7 : end if end >= 0 else len(text)]
+    client = text[7 : end if end >= 0 else len(text)][:_TEXT_LIMIT]
     if b"]" not in client:
-        return (("origin", "smtpd"),), b""
-    origin: tuple[Fact, ...] = (("client", decoded(client[:_TEXT_LIMIT])), ("origin", "smtpd"))
+        return (("origin", "smtpd"),), b"", b""
+    origin: tuple[Fact, ...] = (("client", decoded(client)), ("origin", "smtpd"))
     if end < 0:
-        return origin, b""
+        return origin, b"", client
     before = text.rfind(b", orig_queue_id=", end)
     user = text.find(b", sasl_username=", end)
     if user >= 0:
@@ -81,15 +100,15 @@ def _client_in(text: bytes) -> tuple[tuple[Fact, ...], bytes]:
         if b", " in name:
             name = _FURTHER.split(name, maxsplit=1)[0]
         origin += (("sasl_username", decoded(name[:_TEXT_LIMIT])),)
-    return origin, text[before + 16 :].split(b",", 1)[0] if before >= 0 and _HERE.match(client) else b""
+    return origin, text[before + 16 :].split(b",", 1)[0] if before >= 0 and _HERE.match(client) else b"", client
 
 
 _known_client = lru_cache(maxsize=4096)(_client_in)
 
 
-def _pickup(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _pickup(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """pickup: `uid=33 from=<www-data>`; with `orig_id=` the message was put back by postsuper -r: nobody submitted it now."""
-    message = book.begun(head.queue, queue_id)
+    message = book.begun(head.queue, queue_id, message)
     if message is None:
         return
     message.came((("origin", "pickup"),))
@@ -106,94 +125,124 @@ def _pickup(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
         message.submitted = True
 
 
-def _message_id(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _message_id(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """cleanup: `message-id=<...>`, also empty, or without brackets where the client sent none."""
-    if not text.startswith(b"message-id="):
+    plain = _PLAIN_ID.fullmatch(text)
+    if plain is None and not text.startswith(b"message-id="):
         unread(book, text)
         return
-    message = book.message(head.queue, queue_id)
-    if message is None:
+    if message is None and (message := book.new(head.queue, queue_id)) is None:
+        return
+    message.end = book.end
+    if plain:
+        name = plain[1]
+        if not message.message_id:
+            message.message_id = name.decode()
         return
     name = text[11:]
-    if _PLAIN_ID.fullmatch(name) and name[-10:-1].lower() != b"mtasv.net":
-        message.message_id = message.message_id or name[1:-1].decode()
-    elif len(name) > _TEXT_LIMIT or (name[:1] == b"<" and b">" not in name):
+    if len(name) > _TEXT_LIMIT or (name[:1] == b"<" and b">" not in name):
         # told of a message whose id is known, too: a cut between the two lines must not change what is told
         book.defect("a Message-ID does not end; the line may be cut")
     else:
         message.message_id = message.message_id or canonical_message_id(decoded(name))
 
 
-def _sender(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _sender(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """qmgr: `from=<s>, size=1234, nrcpt=2 (queue active)`; `nrcpt` counts what is left, so only the first one is whole."""
+    begin, _, rest = text.partition(b">, size=")
+    sender = book.senders.get(begin)
+    size, _, active = rest.partition(b", nrcpt=")
+    count = _COUNTS.get(active)
+    if message is None or sender is None or count is None or not size.isdigit() or len(size) > _DIGITS:
+        _other_sender(book, head, queue_id, text, message)
+        return
+    message.end = book.end
+    message.sender = better_sender(message.sender, sender) if message.sender else sender
+    if message.declared < 0:
+        message.size, message.declared = int(size), count
+
+
+def _other_sender(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
+    """Any line of the queue manager that begins like one with a sender; a plain sender is remembered."""
     if not text.startswith(b"from=<"):
         unread(book, text)
         return
-    message = book.message(head.queue, queue_id)
-    if message is None:
+    if message is None and (message := book.new(head.queue, queue_id)) is None:
         return
-    sender, mark, rest = text[6:].partition(b">, size=")
+    message.end = book.end
+    begin, mark, rest = text.partition(b">, size=")
+    sender = begin[6:]
     if not mark or _CLOSES in sender or _QUOTES in sender:
         end = address_end(text, 6, (b", size=", b", status="))
         if end < 0:
             book.defect("the sender of a message cannot be read; the line may be cut")
             return
         sender, mark, rest = text[6:end], text[end + 1 : end + 8], text[end + 8 :]
+    elif len(begin) <= _CACHED:
+        book.note_sender(begin, decoded(sender))
     message.sender = better_sender(message.sender, decoded(sender[:_TEXT_LIMIT]))
     if mark not in _SIZES:
         return
     size, _, rest = rest.partition(b", nrcpt=")
     count, space, _ = rest.partition(b" ")
-    if not (space and size.isdigit() and count.isdigit()) or len(size) > 18 or len(count) > 9:  # noqa: PLR2004  64, 32 bit
+    if not (space and size.isdigit() and count.isdigit()) or len(size) > _DIGITS or len(count) > 9:  # noqa: PLR2004  32 bit
         book.defect("size and number of recipients cannot be read; the line may be cut")
         return
     if message.declared < 0:
         message.size, message.declared = int(size), int(count)
 
 
-def _removed(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _removed(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """qmgr, postsuper or cleanup: the message has left the queue."""
     if not text.startswith(b"removed"):
         unread(book, text)
-    elif book.message(head.queue, queue_id) is not None:
+    elif message is not None or (message := book.new(head.queue, queue_id)) is not None:
+        message.end = book.end
         book.let_go(head.queue, queue_id, closes=True)
 
 
 # --- what became of each copy --------------------------------------------------------------------------------------------
 
 
-def _delivery(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _delivery(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """A delivery agent: `to=<t>, orig_to=<o>, relay=..., ..., status=sent (remote text)`.
 
     The common line has a plain address, and a relay that is not on this host; all others are read by `_other_delivery`.
     """
-    message = book.message(head.queue, queue_id)
-    if message is None:
-        return
-    before, _, after = text.partition(b" status=")
-    to, _, rest = before.partition(b">, relay=")
-    relay, comma, _ = rest.partition(b",")
-    status, _, reply = after.partition(b" (")
-    outcome = _STATUS.get(status)
+    to, _, rest = text.partition(b">, relay=")
     address = book.addresses.get(to)
-    if address is None and _PLAIN_ADDRESS.fullmatch(to, 4):
-        address = book.note_address(to, to[4:].lower().decode())
-    sure = outcome is _DEFERRED or (outcome is _DELIVERED and head.is_last_word and not _may_be_here(relay))
-    if address is None or outcome is None or not comma or not sure:
-        _other_delivery(book, head, queue_id, message, text)
+    if message is None or address is None or len(text) > _TEXT_LIMIT:
+        _other_delivery(book, head, queue_id, text, message)
         return
-    said = decoded(reply[:_TEXT_LIMIT].removesuffix(b")"))
-    one = _record(address, _ENVELOPE, outcome, "", "", said, None, book.stamp, book.start, book.end, "")
-    book.enter(head.queue, queue_id, message, one)
+    relay, _, rest = rest.partition(b",")
+    after = rest.partition(b" status=")[2]
+    if after[:6] == b"sent (":
+        outcome, reply = _DELIVERED, after[6:]
+        sure = head.is_last_word and relay.partition(b"[")[2][:4] not in _HERE_BEGINS
+    else:
+        outcome, reply, sure = _DEFERRED, after[10:], after[:10] == b"deferred ("
+    if not sure:
+        _other_delivery(book, head, queue_id, text, message)
+        return
+    message.end = book.end
+    said = decoded(reply.removesuffix(b")"))
+    message.recipients.append(_record(address, _ENVELOPE, outcome, "", "", said, None, book.stamp, book.start, book.end, ""))
+    if len(message.recipients) >= PIECE_LIMIT:
+        book.let_go(head.queue, queue_id, closes=False)
 
 
-def _other_delivery(book: Book, head: Head, queue_id: bytes, message: Message, text: bytes) -> None:
+def _other_delivery(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """Any line of a delivery agent. Its last text is the remote host's: each field is sought from the left, behind the last."""
+    if message is None and (message := book.new(head.queue, queue_id)) is None:
+        return
+    message.end = book.end
     fields = _delivery_in(text)
     if fields is None:
         book.defect("the recipient of a delivery cannot be read; the line may be cut")
         return
     to, original, relay, status, reply = fields
+    if not original and _PLAIN_ADDRESS.fullmatch(to):
+        book.note_address(text[: 4 + len(to)], to.lower().decode())
     if status in _PROBES:
         message.facts += (("probe", "true"),)
         book.ignored += 1
@@ -249,11 +298,6 @@ def _last_word(message: Message, head: Head, outcome: Outcome, relay: bytes, rep
     return _ACCEPTED
 
 
-def _may_be_here(relay: bytes) -> bool:
-    """Whether `_HERE` can match: asked of nearly every line, and cheaper than a pattern."""
-    return relay.partition(b"[")[2][:4] in _HERE_BEGINS
-
-
 def _recipient(book: Book, role: Role, outcome: Outcome, text: bytes, original: bytes = b"", reply: bytes = b"") -> Recipient:
     address, written = _address_in(text)
     before = _address_in(original)[0] if original else ""
@@ -274,14 +318,14 @@ def _address_in(text: bytes) -> tuple[str, str]:
 # --- recipients that smtpd and cleanup name ------------------------------------------------------------------------------
 
 
-def _reject(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _reject(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """smtpd, postscreen: `reject: RCPT from h[ip]: 554 5.7.1 <t@d>: text; from=<s> to=<t> proto=ESMTP helo=<h>`.
 
     helo comes last and is the client's: from the left again. Rejects at other stages name no recipient.
     """
     kind = text.find(b"reject: RCPT from ", 0, 32)
     if kind < 0 or head.daemon == "cleanup":
-        _refused(book, head, queue_id, text)
+        _refused(book, head, queue_id, text, message)
         return
     code = text.find(b": ", kind + 18) + 2
     quoted = text.find(b" <", code, code + 16)
@@ -301,21 +345,25 @@ def _reject(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
     _named(book, head, queue_id, one, text[start:middle], facts)
 
 
-def _refused(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _refused(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:
     """smtpd, cleanup: `milter-reject: END-OF-MESSAGE from ...`, `reject: header ...`: the whole message never entered the queue.
 
     At any other stage before the message, nobody is named.
     """
     whole = head.daemon == "cleanup" or text.find(b"reject: END-OF-MESSAGE from ", 0, 48) >= 0
-    message = book.message(head.queue, queue_id) if whole and queue_id != b"NOQUEUE" else None
+    if not whole or queue_id == b"NOQUEUE":
+        message = None
+    elif message is None:
+        message = book.new(head.queue, queue_id)
     if message is None:
         book.ignored += 1
     else:
+        message.end = book.end
         message.facts += (("refused", "true"),)
         book.let_go(head.queue, queue_id, closes=True)
 
 
-def _bcc(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
+def _bcc(book: Book, head: Head, queue_id: bytes, text: bytes, message: Message | None) -> None:  # noqa: ARG001  sought again where it is needed
     """A copy that this server adds: action BCC of access(5) in smtpd, of header_checks(5) in cleanup."""
     if head.daemon == "cleanup":
         begin = text.rfind(b">: ") + 3
@@ -335,8 +383,9 @@ def _bcc(book: Book, head: Head, queue_id: bytes, text: bytes) -> None:
 def _named(book: Book, head: Head, queue_id: bytes, one: Recipient, sender: bytes, facts: tuple[Fact, ...]) -> None:
     """Enter a recipient with its queue id; without one it is a record of its own."""
     if queue_id != b"NOQUEUE":
-        message = book.message(head.queue, queue_id)
+        message = head.open.get(queue_id) or book.new(head.queue, queue_id)
         if message is not None:
+            message.end = book.end
             message.facts += facts
             book.enter(head.queue, queue_id, message, one)
         return

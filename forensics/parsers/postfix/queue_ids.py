@@ -11,7 +11,10 @@ __all__ = ["LETTERS", "is_queue_id", "time_in"]
 
 _HEX = b"0123456789ABCDEF"
 _BASE52 = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
-_VALUES = bytes(max(_BASE52.find(value), 0) for value in range(256))
+_PAIRS = [bytes((one, other)) for one in _BASE52 for other in _BASE52]
+# microseconds by the first and by the last two of their four digits; of the first, those that the last can only add to
+_COARSE = {pair: timedelta(0, 0, number * 2704) for number, pair in enumerate(_PAIRS) if (number + 1) * 2704 <= 1_000_000}  # noqa: PLR2004
+_FINE = {pair: timedelta(0, 0, number) for number, pair in enumerate(_PAIRS)}
 LETTERS = _BASE52 + _HEX  # all that occur in queue ids
 
 
@@ -25,10 +28,13 @@ def time_in(queue_id: bytes) -> datetime | None:
     time, _, inode = queue_id.rpartition(b"z")
     if len(time) < 10 or not inode or queue_id.translate(None, _BASE52):  # noqa: PLR2004  6 for seconds, 4 for the rest
         return None
-    second = _second(time[:-4])
-    a, b, c, d = time[-4:].translate(_VALUES)
-    micro = ((a * 52 + b) * 52 + c) * 52 + d
-    return second + timedelta(0, 0, micro) if second and micro < 1_000_000 else None  # noqa: PLR2004
+    second, coarse, fine = _second(time[:-4]), _COARSE.get(time[-4:-2]), _FINE[time[-2:]]
+    if second is None:
+        return None
+    if coarse is not None:
+        return second + coarse + fine
+    micro = _PAIRS.index(time[-4:-2]) * 2704 + _PAIRS.index(time[-2:])
+    return second + timedelta(0, 0, micro) if micro < 1_000_000 else None  # noqa: PLR2004
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from forensics.model import Span, Statement
 from forensics.parsers.postfix.messages import Book, Head, Queue
 from forensics.parsers.postfix.payloads import DAEMONS, HAND_ON, unread
 from forensics.parsers.postfix.queue_ids import LETTERS, is_queue_id
+from forensics.parsers.postfix.sessions import SESSION_LIMIT
 from forensics.plugins import Record, Source
 from forensics.syslog import LOGGERS, Cut, Envelope, Recast, decoded, envelope, log_runs, lost_messages, repeated, stamp
 
@@ -21,10 +22,13 @@ _YEARLESS = 16  # characters of `Sep  7 10:00:02` and the blank behind
 _WIDEST = 64
 _BLANK = ord(" ")  # a number is sought in bytes ten times as fast as bytes are
 _PROCESS = re.compile(rb"[^\]\s]{0,32}\]")
+_SOLARIS = b"[ID "  # Solaris puts an id of its own before the text
+_OF_A_SESSION = frozenset((b"connect ", b"disconne", b"lost con"))  # prose that makes up a fifth of all lines
+_ENDS = b"disconnect from "
 _STAMP_GOES_ON = re.compile(rb"(?:(?:19|20)\d\d|[Zz]|[+-]\d\d:?\d\d) ")  # a year or a zone, or a host of that name
 
 POSTFIX = re.compile(rb"(?<![\w/.-])postfix[\w.-]{0,64}/[\w.-]")
-_FOREIGN = Head({}, "", Queue("", "", ""))  # another program's
+_FOREIGN = Head({}, "", Queue("", "", ""), {})  # another program's
 
 
 class _Prefixes:
@@ -33,10 +37,12 @@ class _Prefixes:
     What is found here is what `envelope` would find: a line means the same whatever was met before it.
     """
 
-    __slots__ = ("by_process", "by_program", "width")
+    __slots__ = ("book", "by_process", "by_program", "second", "width", "zone")
 
-    def __init__(self) -> None:
+    def __init__(self, book: Book) -> None:
+        self.book = book
         self.width = _YEARLESS  # of a stamp and the blank behind it
+        self.second, self.zone = b"", b""  # before and behind the microseconds of an ISO stamp met before
         self.by_program: dict[bytes, Head] = {}
         self.by_process: dict[bytes, Head] = {}
 
@@ -48,6 +54,15 @@ class _Prefixes:
             self.width = width
         return time
 
+    def time(self, begin: bytes) -> str:
+        """The time that a line's first `width` bytes are, if they are a stamp and a blank; else ""."""
+        if begin[:20] == self.second and begin[20:26].isdigit() and begin[26:] == self.zone:
+            return begin[:-1].decode()
+        time = stamp(begin[:-1]) if begin[-1:] == b" " else ""
+        if begin[19:20] == b"." and begin[20:26].isdigit() and begin[:-1].decode("latin-1") == time:
+            self.second, self.zone = begin[:20], begin[26:]
+        return time
+
     def head(self, prefix: bytes) -> Head | None:
         """The head of a line whose `prefix` ends before the first `: `; None if its host and program were not met before."""
         tag = prefix[self.width :]
@@ -57,8 +72,16 @@ class _Prefixes:
             if _PROCESS.fullmatch(process):
                 found = self.by_program.get(program)
             if found is not None:
+                found = self.of_process(found, decoded(process[:-1]))
                 self._note(tag, found)
         return found
+
+    def of_process(self, head: Head, process: str) -> Head:
+        """The head for one process; when there have been too many, all of them and their sessions are let go."""
+        if len(self.book.sessions) >= SESSION_LIMIT:
+            self.book.let_sessions_go()
+            self.forget()
+        return self.book.served(head, process)
 
     def learn(self, line: bytes, found: Envelope, head: Head) -> None:
         """Remember what `envelope` found in a line, if that is all there is to its prefix."""
@@ -89,18 +112,20 @@ class _Prefixes:
 def read(source: Source) -> Iterator[Record]:
     """Fragments, defects and losses of one span, and a tally of its lines."""
     span = source.span
-    book, prefixes = Book(span.evidence, span.member), _Prefixes()
+    book = Book(span.evidence, span.member)
+    prefixes = _Prefixes(book)
     total = 0
     for offset, run in log_runs(source):
         total += len(run)
         if isinstance(run[0], Recast):  # alone in its run; its bytes in the evidence are not those of the line
             book.start, book.end = offset, offset + run[0].length
             _odd(book, prefixes, run[0])
-            yield from book.ready
-            book.ready.clear()
         else:
             yield from _read_run(book, prefixes, offset, run)
+        yield from book.ready
+        book.ready.clear()
     book.let_all_go()
+    book.let_sessions_go()
     yield from book.ready
     yield Statement(span, "postfix", "tally", value=total, rows=book.ignored)
 
@@ -114,30 +139,44 @@ def _read_run(book: Book, prefixes: _Prefixes, offset: int, run: list[bytes]) ->
         end = start + len(line)
         prefix, colon, payload = line.partition(b": ")
         head = head_of(prefix[width:])
-        if line[:width] != written or head is None:
-            time = stamp(line[: width - 1]) if line[width - 1 : width] == b" " else ""
+        begin = line[:width]
+        if begin != written or head is None:
+            time, written = prefixes.time(begin), begin
             if not time or head is None:
                 time = prefixes.stamp(line)
+                book.start, book.end, book.stamp = start, end, time
                 head = prefixes.head(prefix) if time else None
-                width = prefixes.width
-            written = line[:width] if time else b""
+                width, written = prefixes.width, b""
+                if head is None:
+                    _odd(book, prefixes, line)
+                    width = prefixes.width
+                    continue
         queue_id, _, text = payload.partition(b": ")
-        act = head.actions.get(text[:4]) if head is not None else None
-        if head is None or not colon or queue_id[:4] == b"[ID ":  # Solaris puts an id of its own before the text
+        act = head.actions.get(text[:4])
+        if act is not None:
+            message = head.open.get(queue_id)
+            if message is not None or queue_id[:4] != _SOLARIS:
+                book.start, book.end, book.stamp = start, end, time
+                act(book, head, queue_id, text, message)
+                if ready:
+                    yield from ready
+                    ready.clear()
+                continue
+        elif payload[:8] in _OF_A_SESSION:
+            book.ignored += 1
+            if head.session is not None and payload[:16] == _ENDS:
+                book.start, book.end, book.stamp = start, end, time
+                book.ended(head.queue, head.session, payload)
+            continue
+        if not colon or payload[:4] == _SOLARIS:
             book.start, book.end = start, end
             _odd(book, prefixes, line)
             width, written = prefixes.width, b""
-        elif act is not None:
-            book.start, book.end, book.stamp = start, end, time
-            act(book, head, queue_id, text)
         elif head is _FOREIGN or _is_prose(text or queue_id, queue_id):
             book.ignored += 1
         else:
             book.start, book.end, book.stamp = start, end, time
             _rest(book, head, payload)
-        if ready:
-            yield from ready
-            ready.clear()
 
 
 def _is_prose(text: bytes, queue_id: bytes) -> bool:
@@ -162,10 +201,10 @@ def _odd(book: Book, prefixes: _Prefixes, line: bytes) -> None:
     if lost:
         span = Span(book.evidence, book.member, book.start, book.end)
         book.ready.append(Statement(span, "postfix", "lost", scope=found.host, value=lost, stamp=found.stamp))
+    book.stamp = found.stamp
     head = _head_of(book, prefixes, found)
     prefixes.learn(line, found, head)
     if head is not _FOREIGN:
-        book.stamp = found.stamp
         _rest(book, head, found.payload)
     elif not lost:
         book.ignored += 1
@@ -184,7 +223,8 @@ def _head_of(book: Book, prefixes: _Prefixes, found: Envelope) -> Head:
     queue = book.queues.get((host, instance))
     if queue is None:
         queue = book.queues[host, instance] = Queue(host, instance, host if instance == "postfix" else f"{host}/{instance}")
-    return Head(DAEMONS[daemon], daemon, queue, daemon not in HAND_ON)
+    head = Head(DAEMONS[daemon], daemon, queue, queue.open, daemon not in HAND_ON)
+    return prefixes.of_process(head, found.pid)
 
 
 def _rest(book: Book, head: Head, payload: bytes) -> None:
@@ -194,7 +234,10 @@ def _rest(book: Book, head: Head, payload: bytes) -> None:
     queue_id, colon, text = (payload if inner is None else inner).partition(b": ")
     act = head.actions.get(text[:4])
     if act is not None:
-        act(book, head, queue_id, text)
+        act(book, head, queue_id, text, head.open.get(queue_id))
+    elif inner is None and head.session is not None and payload.startswith(_ENDS):
+        book.ignored += 1
+        book.ended(head.queue, head.session, payload)
     elif colon and is_queue_id(queue_id):
         unread(book, text)
     elif not colon and b" " not in queue_id and not queue_id.rstrip(b":").translate(None, LETTERS):
