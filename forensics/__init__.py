@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from forensics import collect, hosts
     from forensics.case import Case
     from forensics.incident import Incident
     from forensics.model import Limits, Window
@@ -23,6 +24,8 @@ __all__ = [
     "Policy",
     "Window",
     "audit",
+    "collect",
+    "hosts",
     "installed",
     "open_case",
     "report",
@@ -54,6 +57,8 @@ def open_case(path: str) -> Case:
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
+    if name in {"collect", "hosts"}:  # rooms of their own: forensics.collect.postmark, forensics.hosts.survey
+        return import_module(f"forensics.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     msg = f"module 'forensics' has no attribute {name!r}"

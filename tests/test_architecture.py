@@ -47,8 +47,8 @@ def shown(place: Path) -> str:
 
 
 @pytest.mark.parametrize("place", MODULES, ids=shown)
-def test_no_module_can_open_a_socket(place: Path) -> None:
-    assert not {one for one in imports(place) if one in NETWORK or one.split(".")[0] in NETWORK}
+def test_only_the_network_edge_can_open_a_socket(place: Path) -> None:
+    assert shown(place) == "forensics/collect/wire.py" or not {one for one in imports(place) if one in NETWORK or one.split(".")[0] in NETWORK}
 
 
 @pytest.mark.parametrize("place", MODULES, ids=shown)
@@ -102,7 +102,7 @@ def test_every_runtime_dependency_has_its_reason_and_is_used() -> None:
         name = re.split(r"[<>=]", requirement)[0]
         (line,) = [one for one in text.splitlines() if one.strip().startswith(f'"{requirement}"')]
         assert "#" in line, f"{name} has no reason"
-        if name not in {"pytz", "cryptography"}:  # needed by duckdb and pypdf, not by us
+        if name not in {"pytz", "cryptography", "tzdata"}:  # needed by duckdb, pypdf and zoneinfo, not by us
             assert names.get(name, name) in {one.split(".")[0] for one in everything}, f"{name} is not imported"
 
 

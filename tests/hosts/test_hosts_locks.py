@@ -18,7 +18,7 @@ from forensics.hosts.sightings import State, Trace, wanted_from
 from forensics.incident import Incident
 
 WANTED, _ = wanted_from(Incident.load("postmark-mcp"))
-MADE: dict[str, Any] = runpy.run_path(str(ROOT / "sample_logs" / "hosts" / "generate.py"))
+MADE: dict[str, Any] = runpy.run_path(str(ROOT / "sample_logs" / "hosts" / "disks.py"))
 FORMS = {
     "npm 1": ("package-lock.json", lambda version: MADE["npm_lock"](1, version), 2),
     "npm 2": ("package-lock.json", lambda version: MADE["npm_lock"](2, version), 2),

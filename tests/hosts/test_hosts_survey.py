@@ -67,7 +67,7 @@ def test_no_golden_is_an_orphan() -> None:
 
 
 def test_regenerating_gives_the_same_bytes(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(SAMPLES / "generate.py"), "--out", str(tmp_path)], check=True)
+    subprocess.run([sys.executable, str(SAMPLES / "disks.py"), "--out", str(tmp_path)], check=True)
     made = {place.relative_to(tmp_path): place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
     kept = {place.relative_to(SAMPLES): place.read_bytes() for host in HOSTS for place in host.rglob("*") if place.is_file()}
     assert made == kept

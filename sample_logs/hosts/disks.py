@@ -1,4 +1,4 @@
-"""Four invented machines' disks, as little of them as tells of a package: `python sample_logs/hosts/generate.py [--out DIR]`.
+"""Four invented machines' disks, as little of them as tells of a package: `python sample_logs/hosts/disks.py [--out DIR]`.
 
 The forms are those of npm 11, pnpm 7 to 9, yarn 1 and 4, and bun 1, as the tools wrote them for packages of a registry of
 our own on a machine without network. Names, times and checksums are invented; the registry is a reserved name.
