@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from forensics.model import Span
 from forensics.syslog import Cut, lines
 
-__all__ = ["Header", "Record", "header_in", "records"]
+__all__ = ["Header", "Record", "continued", "fields_of", "header_in", "records", "text_lines"]
 
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,7})?Z?")
 _LONGEST = 1 << 20  # bytes of a line, and of a record
@@ -89,7 +89,7 @@ def records(source: Evidence) -> Iterator[Record]:
     quote that does not end, or ends in a record of other columns, costs the line in which it begins and no more.
     """
     span = source.span
-    fresh = _lines(source.blocks(0))
+    fresh = text_lines(source.blocks(0))
     again: deque[_Line] = deque()
     header = Header()
     while True:
@@ -111,10 +111,10 @@ def records(source: Evidence) -> Iterator[Record]:
 def _record(header: Header, line: _Line, fresh: Iterator[_Line], again: deque[_Line]) -> Record:
     """The record that begins with this line; lines that were read ahead and are not of it go to `again`."""
     start, end, text = line
-    fields = text.split(b",") if b'"' not in text else _split(text)
+    fields = text.split(b",") if b'"' not in text else fields_of(text)
     if fields is None and text.count(b'"') % 2:
-        more = _continued(text, fresh, again)
-        fields = _split(b"\n".join((text, *(one[2] for one in more))))
+        more = continued(text, fresh, again)
+        fields = fields_of(b"\n".join((text, *(one[2] for one in more))))
         if fields is not None and len(fields) == len(header.columns):
             end = more[-1][1] if more else end
         else:
@@ -132,7 +132,7 @@ def _record(header: Header, line: _Line, fresh: Iterator[_Line], again: deque[_L
     return Record(start, end, header, fields)
 
 
-def _continued(text: bytes, fresh: Iterator[_Line], again: deque[_Line]) -> list[_Line]:
+def continued(text: bytes, fresh: Iterator[_Line], again: deque[_Line]) -> list[_Line]:
     """The lines behind `text` up to the one in which an open quote may end: none is gone over more than twice."""
     more: list[_Line] = []
     size = len(text)
@@ -147,7 +147,7 @@ def _continued(text: bytes, fresh: Iterator[_Line], again: deque[_Line]) -> list
     return more
 
 
-def _split(text: bytes) -> list[bytes] | None:
+def fields_of(text: bytes) -> list[bytes] | None:
     """The fields of a record; None if a quoted one does not end, or goes on behind its end."""
     fields: list[bytes] = []
     at = 0
@@ -188,7 +188,7 @@ def _told(header: Header, line: bytes) -> Header:
     return header
 
 
-def _lines(blocks: Iterator[bytes]) -> Iterator[_Line]:
+def text_lines(blocks: Iterator[bytes]) -> Iterator[_Line]:
     """The lines of a file, as UTF-8 whatever two byte form they have, at their true places; byte order marks are left out."""
     head = b""
     for block in blocks:

@@ -172,7 +172,8 @@ class Statement:
     Kinds: "total" (`value` = rows that exist for a query by the source's own count, `rows` = rows in this record),
     "lost" (`value` = lines or messages that the source says it dropped), "tally" (one per span, the last record: `value`
     = records or lines met, `rows` = those among them that carry no fact of mail), "suppression" (`address` is on a
-    provider's suppression list, `note` says why), "empty" (an answer without rows: not the same as "nothing happened").
+    provider's suppression list, `note` says why), "empty" (an answer without rows: not the same as "nothing happened"), "server" (`note` = what the program behind `scope`
+    says it is, or by which mark it is known).
     """
 
     span: Span

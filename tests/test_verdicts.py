@@ -190,6 +190,8 @@ def test_an_exact_clock_beats_a_vague_one_and_disagreeing_exact_clocks_count_as_
         ("u@mtasv.net", ["track_opens=false"], False),
         ("m@acme.example", [], False),
         ("m@acme.example", ["track_opens=true"], False),
+        ("0123456789abcdef#120", ["track_opens=true"], True),  # called by its place: that speaks neither way
+        ("0123456789abcdef#120", [], False),
     ],
 )
 def test_the_cohort_is_what_nothing_speaks_against(key: str, facts: list[str], of_it: bool) -> None:

@@ -100,10 +100,11 @@ def _coverage_text(answering: Sequence[Stretch], *, full: bool) -> str:
     return f"Records that name recipients do not account for all of the window: {', '.join(told)}."
 
 
-def last_record(connection: duckdb.DuckDBPyConnection) -> datetime | None:
-    """The latest exact time of any observation from a source that can name recipients, in UTC."""
+def last_record(connection: duckdb.DuckDBPyConnection, silent: Sequence[str] = ()) -> datetime | None:
+    """The latest exact time of any observation from a source that can name recipients, in UTC; the `silent` sources cannot."""
     ((last,),) = connection.execute(
-        "SELECT max(utc) FROM timed JOIN observed USING (obs) WHERE route IN ('api', 'smtp') AND slack = 0"
+        "SELECT max(utc) FROM timed JOIN observed USING (obs) WHERE route IN ('api', 'smtp') AND slack = 0 AND NOT list_contains($silent::VARCHAR[], source)",
+        {"silent": list(silent)},
     ).fetchall()
     return last.astimezone(UTC) if last is not None else None
 

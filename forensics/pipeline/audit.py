@@ -252,7 +252,8 @@ class _Run:
         ).fetchall()
         seen = Seen(
             _exposed_times(connection, "confirmed"), _exposed_times(connection, "probable"),
-            len(answered.tables["possible_messages"]) - elsewhere, answered.answers.suppressed_indicators, last_record(connection),
+            len(answered.tables["possible_messages"]) - elsewhere, answered.answers.suppressed_indicators,
+            last_record(connection, [name for name, one in parsers().items() if "recipients" not in one.shows]),
             len(self.policy.expected), elsewhere,
         )  # fmt: skip
         conclusion = conclude(answered.stretches, seen)
