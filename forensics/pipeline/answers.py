@@ -14,6 +14,7 @@ from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.model import Leak
 from forensics.people import Affected, affected_people
+from forensics.pipeline.remarks import remarks
 from forensics.pipeline.second_pass import Content
 from forensics.policy import Policy
 from forensics.verdicts import COHORT_REASON
@@ -135,6 +136,7 @@ class _Facts:
     contents: dict[str, list[Content]]
     leaks: dict[str, list[Leak]]
     ids: dict[str, str]  # fingerprint -> credential id
+    remarks: dict[str, list[str]]
 
     @classmethod
     def gather(cls, connection: duckdb.DuckDBPyConnection, asked: Asked) -> _Facts:
@@ -157,7 +159,8 @@ class _Facts:
         leaks = {key: _distinct(read) for key, read in contents.items()}
         times = {row["message_key"]: row["sent_at"] for row in flagged}
         counted = {row["message_key"] for row in flagged if row["place"] in asked.places}
-        return cls(flagged, parties, unexpected, reasons, evidence, contents, leaks, _credential_ids(leaks, times, counted))
+        ids = _credential_ids(leaks, times, counted)
+        return cls(flagged, parties, unexpected, reasons, evidence, contents, leaks, ids, remarks(connection))
 
 
 def _distinct(contents: Iterable[Content]) -> list[Leak]:
@@ -204,6 +207,7 @@ def _message_row(flagged: Mapping[str, Any], facts: _Facts) -> dict[str, Any]:
     read = state != "none"
     places = facts.evidence.get(key, [])
     reasons = facts.reasons.get(key) or ([COHORT_REASON] if flagged["proof"] == "inferred" else [])
+    reasons = [*reasons, *facts.remarks.get(key, ())]
     if flagged["archive_clock_only"]:
         reasons = [*reasons, "Only the archive's own clock dates this message."]
     if flagged["clocks_disagree"]:
