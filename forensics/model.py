@@ -173,7 +173,8 @@ class Statement:
     "lost" (`value` = lines or messages that the source says it dropped), "tally" (one per span, the last record: `value`
     = records or lines met, `rows` = those among them that carry no fact of mail), "suppression" (`address` is on a
     provider's suppression list, `note` says why), "empty" (an answer without rows: not the same as "nothing happened"), "server" (`note` = what the program behind `scope`
-    says it is, or by which mark it is known).
+    says it is, or by which mark it is known), "daily" (`value` = messages sent on the day in `note`, US Eastern; weak evidence at most),
+    "listed_server" and "listed_stream" (`scope` exists by the provider's own list; a stream's `note` is its server).
     """
 
     span: Span

@@ -124,7 +124,7 @@ def test_commands_on_a_case_run(place: Path) -> None:
         assert done.returncode == 0, f"{words}: {done.stderr}"
 
 
-COMMANDS = [["audit"], ["triage"], ["hosts"], ["collect", "postmark"]]
+COMMANDS = [["audit"], ["triage"], ["hosts"], ["collect", "postmark"], ["policy", "suggest"]]
 
 
 def test_commands_on_own_evidence_use_options_that_exist() -> None:

@@ -12,7 +12,7 @@ import typer
 
 import forensics
 from forensics.cli.app import app
-from forensics.cli.console import EXIT_DEFECTS, EXIT_FINDINGS, data, errors, one_of, watching, zone_of
+from forensics.cli.console import EXIT_DEFECTS, EXIT_FINDINGS, data, errors, harmless, one_of, talk, watching, zone_of
 
 __all__ = ["audit", "exit_code"]
 
@@ -31,6 +31,16 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
     policy: Annotated[
         list[Path] | None,
         typer.Option(help="What the organisation expects (TOML); several are joined.", exists=True, dir_okay=False),
+    ] = None,
+    indicators: Annotated[
+        list[Path] | None,
+        typer.Option(help="A STIX 2 bundle with more indicators; may be repeated.", exists=True, dir_okay=False),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How to read CSV or JSON that no parser knows: a shipped mapping's name or a TOML file; may be repeated."
+        ),
     ] = None,
     own_domain: Annotated[list[str] | None, typer.Option(help="A domain of ours; may be repeated. Wins over the policy.")] = None,
     content: Annotated[
@@ -68,10 +78,14 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
             rules = rules.with_own_domains(tuple(own_domain))
         options = forensics.Options(
             content=content, workers=workers, year=year, zone=zone, key_file=case_key, not_evidence=tuple(policy or []),
+            indicators=tuple(indicators or []), mappings=tuple(mapping or []),
             detectors=tuple(name.strip() for name in detectors.split(",") if name.strip()),
         )  # fmt: skip
         case = forensics.audit(*evidence, out=out, incident=incident, policy=rules, options=options, watcher=watcher)
     summary = case.summary
+    if not quiet:
+        for remark in summary["incident"]["remarks"]:
+            talk.print(harmless(f"Indicators: {remark}"), style="yellow", markup=False)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")  # ASCII: any locale can print it
     elif not quiet:

@@ -105,7 +105,7 @@ class Fields:
         return [found]
 
 
-_SHALLOW = re.compile(r'"(?P<key>[A-Za-z]{1,40})"\s{0,16}:|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]', re.DOTALL)
+_SHALLOW = re.compile(r'"(?P<key>[A-Za-z]{1,40})"\s{0,16}:|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]"]', re.DOTALL)
 
 
 def first_level(text: str) -> list[str]:
@@ -113,6 +113,8 @@ def first_level(text: str) -> list[str]:
     keys: list[str] = []
     depth = 0
     for match in _SHALLOW.finditer(text):
+        if match.group() == '"':  # a string without an end: what follows is in it
+            break
         if match["key"] and depth == 1:
             keys.append(match["key"])
         depth += (match.group() in "{[") - (match.group() in "}]")

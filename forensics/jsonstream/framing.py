@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from forensics.jsonstream.decoding import DECODER, SCAN, balanced, has_each_key_once, in_unicode
 from forensics.jsonstream.window import READ, Window
 
 __all__ = ["Broken", "Frame", "Page", "Record", "frames", "load"]
@@ -25,9 +26,9 @@ _CUT, _INVALID, _NO_JSON = "the file ends before its JSON does", "no valid JSON"
 _BLANK = re.compile(r"[ \t\r\n,\x1e]*+")  # 1E: the record separator of JSON text sequences, RFC 7464
 _OPENING = re.compile(r"[\[{]")
 _OPENING_OR_END = re.compile(r"[\[{\]]")
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]|"', re.DOTALL)
 _FIRST_KEY = re.compile(r'\{\s{0,64}"[^"\\]{1,64}"')
 _NEXT_DOCUMENT = re.compile(r"\n\{")
+_LOOSE = re.compile(r"[\t\r\n]:")
 _COLON = re.compile(r"[ \t\r\n]*+:[ \t\r\n]*+")
 _PREFIX = 4_096  # characters in which a page shows that it is one
 
@@ -81,21 +82,7 @@ class _Open:
         return Page(self.start, end, self.name, self.fields, self.rows, self.elements, complete)
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):  # a repeated key would hide its first value from every usual reader
-        for key in found:
-            values = tuple(value for name, value in pairs if name == key)
-            if len(values) > 1:
-                found[key] = values
-    return found
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= 32 else float(digits)  # noqa: PLR2004  int() of thousands of digits raises
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, strict=False)
+_new = tuple.__new__  # a named tuple without the call of its own constructor
 
 
 class _Failure(NamedTuple):
@@ -123,7 +110,12 @@ class _Reader:
         )
 
     def run(self) -> Iterator[Frame]:
-        while char := self._next():
+        while True:
+            if not self.suspicious and self.window.unit == 1 and not (self.open and not self.open[-1].is_list):
+                yield from self._plain()
+            char = self._next()
+            if not char:
+                break
             top = self.open[-1] if self.open else None
             if top is not None and not top.is_list:
                 yield from self._member(top, char)
@@ -143,6 +135,54 @@ class _Reader:
         if self.open and not self.cut:
             yield Broken(end, end, _CUT, self._within())
         yield from self._closed_pages(end)
+
+    def _plain(self) -> Iterator[Record]:
+        """Records that follow each other with nothing unusual in them, as `_object` would tell them, in a sixth of the time.
+
+        It stops before whatever needs more care: pages, deep nests, broken records, odd characters, repeated keys. As
+        every key ends in a quote and a colon, as many of these as keys in the outermost object mean that none was dropped.
+        """
+        window, lists = self.window, self.lists
+        within = self._within()
+        text, base, first, at = window.text, window.base, window.at, window.at
+        spaced, met = "\t" in text or "\r" in text, 0
+        while True:
+            if text.startswith("\n{", at):  # as nearly always
+                begin = at + 1
+            else:
+                begin = _BLANK.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+                if not text.startswith("{", begin):
+                    break
+            try:
+                value, end = SCAN(text, begin)
+            except (StopIteration, ValueError, RecursionError):
+                break
+            record = text[begin:end]
+            if not within and not lists.isdisjoint(value):
+                break
+            if record.count("{") + record.count("[") > MAX_DEPTH or " :" in record:
+                break
+            if "\\" in record and ("\\ud" in record or "\\uD" in record):
+                break
+            if (spaced or "\n" in record) and _LOOSE.search(record):
+                break
+            if not record.isascii():
+                try:
+                    value = SCAN(record.encode("latin-1").decode(), 0)[0]
+                except UnicodeDecodeError:
+                    break
+            if record.count('":') != len(value) and not has_each_key_once(record, value):
+                break
+            at = end
+            met += 1
+            yield _new(Record, (base + begin, base + end, value, within, False))
+        if met:
+            self.begun = True
+            self.passed += at - first
+            window.at = at
+            if within:
+                self.open[-2].elements += met
+                self.open[-2].rows += met
 
     def _count(self, top: _Open | None) -> None:
         if top is not None and top.name:
@@ -205,7 +245,7 @@ class _Reader:
         start, stop = window.offset(window.at), window.offset(end)
         self.passed += end - window.at
         window.at = end
-        if text.count("{") + text.count("[") > MAX_DEPTH and _balanced(text, 0, len(text))[1] > MAX_DEPTH:
+        if text.count("{") + text.count("[") > MAX_DEPTH and balanced(text, 0, len(text))[1] > MAX_DEPTH:
             yield Broken(start, stop, "nested too deeply", within)
             return
         if top is not None and top.name:
@@ -213,7 +253,7 @@ class _Reader:
         if text.isascii() and "\\ud" not in text and "\\uD" not in text:
             yield Record(start, stop, value, within)
             return
-        value, replaced = _unicode(text, value, wide=window.unit == 2)  # noqa: PLR2004  UTF-16
+        value, replaced = in_unicode(text, value, wide=window.unit == 2)  # noqa: PLR2004  UTF-16
         yield Record(start, stop, value, within, replaced)
 
     def _enter_page(self) -> Iterator[Frame]:
@@ -234,7 +274,7 @@ class _Reader:
         while True:
             deep = False
             try:
-                value, end = _DECODER.raw_decode(window.text, window.at)
+                value, end = DECODER.raw_decode(window.text, window.at)
             except json.JSONDecodeError as error:
                 place = error.pos
                 unfinished = error.msg.startswith("Unterminated") or place >= len(window.text) - _NEAR_END
@@ -285,7 +325,7 @@ class _Reader:
         size = 64
         while True:
             stop = min(window.at + size, len(window.text))
-            end, _ = _balanced(window.text, window.at, stop)
+            end, _ = balanced(window.text, window.at, stop)
             sibling = lead.search(window.text, window.at + 1, stop) if lead else None
             if sibling and (end < 0 or sibling.start() < end):
                 window.at = sibling.start()
@@ -373,50 +413,6 @@ class _Reader:
         yield page.page(end, complete=False)
 
 
-def _balanced(text: str, start: int, stop: int) -> tuple[int, int]:
-    """The end of the bracket that opens at `start`, -1 if it does not close before `stop`; and the depth inside."""
-    depth = deepest = 0
-    for match in _TOKEN.finditer(text, start, stop):
-        char = text[match.start()]
-        if char in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in "}]":
-            depth -= 1
-            if depth <= 0:
-                return match.end(), deepest
-        elif match.end() - match.start() == 1:
-            return -1, deepest
-    return -1, deepest
-
-
-def _unicode(text: str, value: dict[str, Any], *, wide: bool) -> tuple[dict[str, Any], bool]:
-    """The record with its characters put together: from UTF-8 bytes, from pairs of UTF-16 surrogates, from escapes."""
-    replaced = False
-    if not wide and not text.isascii():
-        raw = text.encode("latin-1")
-        try:
-            decoded = raw.decode()
-        except UnicodeDecodeError:
-            decoded, replaced = raw.decode("utf-8", "replace"), True
-        value = _DECODER.raw_decode(decoded)[0]  # bytes above 7F stand inside strings only: it is valid as before
-    if wide or "\\ud" in text or "\\uD" in text:
-        before = value
-        value = _paired(before)
-        replaced = replaced or str(value).count("\ufffd") > str(before).count("\ufffd")
-    return value, replaced
-
-
-def _paired(value: Any) -> Any:  # noqa: ANN401  any JSON value
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, dict):
-        return {_paired(key): _paired(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_paired(one) for one in value)
-    return value
-
-
 def frames(blocks: Iterable[bytes], lists: Iterable[str], start: int = 0) -> Iterator[Frame]:
     """Records, pages and broken stretches of JSON, in file order, for any bytes; never raises.
 
@@ -428,6 +424,9 @@ def frames(blocks: Iterable[bytes], lists: Iterable[str], start: int = 0) -> Ite
     """
     junk: Broken | None = None
     for frame in _Reader(blocks, start, frozenset(lists)).run():
+        if junk is None and type(frame) is Record:
+            yield frame
+            continue
         if junk and isinstance(frame, Broken) and frame.reason == _NO_JSON and frame.start == junk.end:
             junk = junk._replace(end=frame.end)  # a megabyte of brackets is one defect
             continue

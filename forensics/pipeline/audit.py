@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,17 +20,20 @@ from forensics.dates import zulu
 from forensics.envelopes import infer_own_domains, lay_out
 from forensics.evidence import SPAN, Item, Problem, find, hashed
 from forensics.incident import NO_INCIDENT, Incident
+from forensics.mapping import load_mapping
 from forensics.model import Defect, Finding, Limits
 from forensics.pipeline.answers import Answers, Asked, answer
 from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
 from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
-from forensics.pipeline.first_pass import Batch, Receipt, parse_batch, parsers, plan, remove_strays
+from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, parse_batch, parsers, plan, remove_strays
+from forensics.pipeline.metadata import metadata
 from forensics.pipeline.second_pass import Content, batches, lost, read_batch, wanted
 from forensics.pipeline.summary import Told, summarise
 from forensics.pipeline.unflagged import Unflagged, store_unflagged
-from forensics.plugins import ROOMS, Detector, Reporter, Scope, discover
+from forensics.plugins import ROOMS, Detector, Parser, Reporter, Scope, discover
 from forensics.policy import NO_POLICY, Policy
 from forensics.stitch import stitch
+from forensics.stix import with_bundles
 from forensics.verdicts import judge
 
 __all__ = ["NoEvidenceError", "Options", "Watcher", "audit", "report"]
@@ -79,6 +81,8 @@ class Options:
     key_file: Path | None = None
     not_evidence: tuple[Path, ...] = ()  # files that steer the audit: never read as evidence, even if they lie among it
     detectors: tuple[str, ...] = ()
+    indicators: tuple[Path, ...] = ()  # STIX bundles
+    mappings: tuple[str, ...] = ()  # names of shipped ones, or files
     span_size: int = SPAN
     limits: Limits = field(default_factory=Limits)
 
@@ -95,18 +99,33 @@ def audit(
     """Read evidence, find unexpected copies and what was in them, and write a case folder at `out`.
 
     `incident` is a value, the name of a shipped incident, a file, or None (behaviour only). Evidence is opened read-only.
-    A run that was interrupted resumes: parts that exist are not made again. Raises NoEvidenceError, CaseError, IncidentError.
+    A run that was interrupted resumes: parts that exist are not made again. Raises NoEvidenceError, CaseError, IncidentError,
+    MappingError.
     """
+    rules = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY
+    known = incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT
+    known, remarks = with_bundles(known, options.indicators, own=rules.domains)
+    mappings = tuple((one.text, one.source) for one in map(load_mapping, options.mappings))
+    mapped(mappings)  # a mistake is said before hours of reading
     run = _Run(
         case=Case.create(Path(out), key_file=options.key_file),
-        incident=incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT,
-        policy=policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY,
+        incident=known,
+        policy=rules,
+        mappings=mappings,
+        remarks=remarks,
         options=options,
         executor=executor or default_executor(options.workers),
         watcher=watcher or Silence(),
         started=datetime.now(UTC),
     )
-    named = (policy, *options.not_evidence, options.key_file, *(() if incident in Incident.shipped() else (incident,)))
+    named = (
+        policy,
+        *options.not_evidence,
+        *options.indicators,
+        *options.mappings,
+        options.key_file,
+        *(() if incident in Incident.shipped() else (incident,)),
+    )
     files = [one for one in named if isinstance(one, str | Path)]
     skip = frozenset(Path(one).resolve() for one in files)  # what steers the audit is no evidence, even if it lies among it
     return run.go([Path(one) for one in evidence], skip)
@@ -123,6 +142,8 @@ class _Run:
     executor: Executor
     watcher: Watcher
     started: datetime
+    mappings: Mappings = ()
+    remarks: tuple[str, ...] = ()  # on indicators that were handed in
 
     def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
         chosen_detectors(self.options.detectors)  # a misspelt name is said before hours of reading
@@ -172,7 +193,7 @@ class _Run:
     def _parse(self, items: dict[str, Item]) -> tuple[list[Receipt], list[Defect]]:
         defects: list[Defect] = []
         planned: list[Batch] = []
-        for one in plan(self.case.tables, self.case.key, list(items.values()), self.options.span_size):
+        for one in plan(self.case.tables, self.case.key, list(items.values()), self.options.span_size, self.mappings):
             if isinstance(one, Defect):
                 defects.append(one)
             else:
@@ -218,7 +239,7 @@ class _Run:
         asked = Asked(self.incident, self.policy, items, contents, CONTENT[self.options.content][:2])
         unflagged = store_unflagged(self.case, connection, [one for one in read if not one.flagged])
         answers = answer(connection, asked)
-        shows = {name: parser.shows for name, parser in parsers().items()}
+        shows = {name: parser.shows for name, parser in self._parsers().items()}
         stretches = survey(connection, shows, self.incident, self.policy, clocks, paths)
         tables = dict(answers.tables)
         tables["coverage"] = [one.row() for one in stretches]
@@ -253,7 +274,7 @@ class _Run:
         seen = Seen(
             _exposed_times(connection, "confirmed"), _exposed_times(connection, "probable"),
             len(answered.tables["possible_messages"]) - elsewhere, answered.answers.suppressed_indicators,
-            last_record(connection, [name for name, one in parsers().items() if "recipients" not in one.shows]),
+            last_record(connection, [name for name, one in self._parsers().items() if "recipients" not in one.shows]),
             len(self.policy.expected), elsewhere,
         )  # fmt: skip
         conclusion = conclude(answered.stretches, seen)
@@ -261,7 +282,7 @@ class _Run:
         told = Told(
             answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
             answered.clocks, sum(item.size for item in items.values()), len(items) - _unread_items(answered.tables["defects"], items),
-            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged,
+            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged, self.remarks,
         )  # fmt: skip
         for name in CONTRACT:
             self.case.write_contract(name, answered.tables[name])
@@ -269,10 +290,14 @@ class _Run:
         self.case.write_summary(summarise(connection, told))
         connection.close()
         write_reports(self.case)
-        self.case.write_metadata(tomli_w.dumps(self._metadata(answered)))
+        used = [*answered.asked.items.values(), *answered.duplicates]
+        self.case.write_metadata(tomli_w.dumps(metadata(self.incident, self.policy, self.options, self.mappings, used)))
         evidence = {item.location: item.sha256 for item in [*items.values(), *answered.duplicates]}
         manifest = write_manifest(self.case.path, evidence, self.case.files())
         log.append("audit finished", conclusion=conclusion.word, manifest=file_sha256(manifest))
+
+    def _parsers(self) -> dict[str, Parser]:
+        return {**parsers(), **mapped(self.mappings)}
 
     def _window_basis(self) -> str:
         named = [
@@ -281,41 +306,6 @@ class _Run:
             if window.start is not None or window.end is not None
         ]
         return " and ".join(named) if named else "all evidence: neither incident nor policy names a window"
-
-    def _metadata(self, answered: _Answered) -> dict[str, Any]:
-        options = self.options
-        return {
-            "schema_version": 1,
-            "version": __version__,
-            "python": ".".join(map(str, sys.version_info[:3])),
-            "incident": {"name": self.incident.name, "source": self.incident.source},
-            "policy": {
-                "source": self.policy.source,
-                "own_domains": list(self.policy.domains),
-                "expected": len(self.policy.expected),
-            },
-            "options": {
-                "content": options.content,
-                "year": options.year or "",
-                "zone": str(options.zone or ""),
-                "detectors": list(options.detectors),
-            },
-            "evidence": [
-                {"path": item.path, "size": item.size, "sha256": item.sha256}
-                for item in sorted([*answered.asked.items.values(), *answered.duplicates], key=lambda one: (one.path, one.sha256))
-            ],
-            "plugins": [
-                {
-                    "room": one.room,
-                    "name": one.name,
-                    "origin": one.origin,
-                    "version": one.plugin.version if one.plugin else 0,
-                    "error": one.error,
-                }
-                for room in _PLUGIN_ROOMS
-                for one in discover(room)
-            ],
-        }
 
 
 @dataclass(frozen=True, slots=True)

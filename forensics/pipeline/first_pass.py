@@ -19,11 +19,12 @@ from forensics.case import write_file, write_part
 from forensics.columns import OBSERVATIONS, Encoder, defect_table, statement_table
 from forensics.evidence import Item, Member, MemberSource, Problem, first_bytes, head_of, members, spans
 from forensics.leaks import load_rules, redact
+from forensics.mapped import parsers_from
 from forensics.model import Defect, Fragment, Span, Statement
 from forensics.pipeline.executor import rare_collections
 from forensics.plugins import Parser, discover
 
-__all__ = ["Batch", "Receipt", "Work", "identify", "parse_batch", "parsers", "plan"]
+__all__ = ["Batch", "Mappings", "Receipt", "Work", "identify", "mapped", "parse_batch", "parsers", "plan"]
 
 BATCH_BYTES = 32 << 20
 BATCH_ITEMS = 400
@@ -35,6 +36,20 @@ FORMAT = 3  # of the parts; a change makes old ones unfit for resuming
 def parsers() -> dict[str, Parser]:
     """Usable parsers by name."""
     return {one.name: one.plugin for one in discover("parsers") if one.plugin is not None}
+
+
+Mappings = tuple[tuple[str, str], ...]  # text and source of each that the user named
+
+
+@lru_cache(maxsize=8)
+def mapped(mappings: Mappings) -> dict[str, Parser]:
+    """Parsers of the user's mappings by name. Raises MappingError."""
+    return parsers_from(mappings)
+
+
+def reader_of(name: str, mappings: Mappings) -> Parser:
+    """The parser of that name."""
+    return parsers().get(name) or mapped(mappings)[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +68,15 @@ class Batch:
     tables: Path
     key: bytes = field(repr=False)
     works: tuple[Work, ...]
+    mappings: Mappings = ()
 
     @property
     def name(self) -> str:
         """Hash of evidence, spans, parsers' versions and key: the same work has the same name in every run."""
         digest = hashlib.sha256(self.key)
         for work in self.works:
-            known = [work.parser] if work.parser else sorted(parsers())
-            versions = [f"{name}:{parsers()[name].version}" for name in known]
+            known = [work.parser] if work.parser else sorted([*parsers(), *mapped(self.mappings)])
+            versions = [f"{name}:{reader_of(name, self.mappings).version}" for name in known]
             digest.update(repr((FORMAT, work.item.sha256, tuple(work.span), versions)).encode())
         return digest.hexdigest()[:24]
 
@@ -77,12 +93,17 @@ class Receipt:
     size: int
 
 
-def identify(head: bytes, name: str) -> tuple[str, str]:
+def identify(head: bytes, name: str, mappings: Mappings = ()) -> tuple[str, str]:
     """(parser's name, "") or ("", why none fits). Two parsers that both say yes are an error, never a matter of order.
 
-    A parser that fails while it looks does not know the format.
+    A mapping is the user's word on a file, and is asked before all others. A parser that fails while it looks does not know
+    the format.
     """
-    fits = []
+    fits = [one.name for one in mapped(mappings).values() if one.sniff(head, name)]
+    if len(fits) > 1:
+        return "", f"more than one mapping fits this file ({', '.join(fits)}): not read; narrow [match] in one of them"
+    if fits:
+        return fits[0], ""
     for parser in parsers().values():
         with contextlib.suppress(Exception):  # a foreign parser may fail in any way
             if parser.sniff(head, name):
@@ -94,39 +115,39 @@ def identify(head: bytes, name: str) -> tuple[str, str]:
     return "", "no parser knows this format: not read"
 
 
-def plan(tables: Path, key: bytes, items: Sequence[Item], span_size: int) -> Iterator[Batch | Defect]:
+def plan(tables: Path, key: bytes, items: Sequence[Item], span_size: int, mappings: Mappings = ()) -> Iterator[Batch | Defect]:
     """Batches for workers, in an order that depends on content only; unreadable items as defects.
 
     Small files of one format share a batch, big ones are cut into spans, containers go alone.
     """
     small: dict[str, list[Work]] = {}
     for item in sorted(items, key=lambda one: one.sha256):
-        for work in _works(item, span_size):
+        for work in _works(item, span_size, mappings):
             if isinstance(work, Defect):
                 yield work
             elif not work.parser or item.size > BATCH_BYTES:
-                yield Batch(tables, key, (work,))
+                yield Batch(tables, key, (work,), mappings)
             else:
                 pending = small.setdefault(work.parser, [])
                 pending.append(work)
                 if len(pending) >= BATCH_ITEMS or sum(one.item.size for one in pending) >= BATCH_BYTES:
-                    yield Batch(tables, key, tuple(small.pop(work.parser)))
+                    yield Batch(tables, key, tuple(small.pop(work.parser)), mappings)
     for pending in small.values():
-        yield Batch(tables, key, tuple(pending))
+        yield Batch(tables, key, tuple(pending), mappings)
 
 
-def _works(item: Item, span_size: int) -> Iterator[Work | Defect]:
+def _works(item: Item, span_size: int, mappings: Mappings) -> Iterator[Work | Defect]:
     """A plain file is identified here; anything packed is left to the worker, which must unpack it anyway."""
     first = next(members(item), None)
     plain = isinstance(first, Member) and first.size == item.size and not first.name
     if not plain or not isinstance(first, Member):
         yield Work(item, Span(item.id, "", 0, -1), "")
         return
-    name, problem = identify(head_of(first), item.path.rpartition("/")[2])
+    name, problem = identify(head_of(first), item.path.rpartition("/")[2], mappings)
     if problem:
         yield Defect(Span(item.id, "", 0, item.size), "", problem)
         return
-    for span in spans(first, divisible=parsers()[name].divisible, size=span_size):
+    for span in spans(first, divisible=reader_of(name, mappings).divisible, size=span_size):
         yield Work(item, span, name)
 
 
@@ -186,7 +207,7 @@ class _Parts:
         else:
             writer = self.writers.get(parser)
             if writer is None:
-                target = self.batch.tables / "fragments" / f"{parser}-{self.batch.name}.parquet"
+                target = self.batch.tables / "fragments" / f"{parser.replace(':', '.')}-{self.batch.name}.parquet"
                 writer = self.writers[parser] = PartWriter(target, self.batch.key, lambda text: redact(text, self.rules))
             writer.add(record)
             self.fragments += 1
@@ -215,7 +236,7 @@ def parse_batch(batch: Batch) -> Receipt:
     parts = _Parts(batch)
     used: set[str] = set()
     for work in batch.works:
-        for parser, record in _records(work):
+        for parser, record in _records(work, batch.mappings):
             if parser:
                 used.add(parser)
             parts.add(parser, record)
@@ -248,7 +269,7 @@ def _size(work: Work) -> int:
     return work.item.size if work.span.end < 0 else work.span.end - work.span.start
 
 
-def _records(work: Work) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
+def _records(work: Work, mappings: Mappings) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
     for member in members(work.item):
         if isinstance(member, Problem):
             inside = member.path.removeprefix(work.item.path).removeprefix("/")
@@ -257,7 +278,7 @@ def _records(work: Work) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
         name, problem = work.parser, ""
         if not name:
             head, broken = first_bytes(member)
-            name, problem = identify(head, member.path.rpartition("/")[2])
+            name, problem = identify(head, member.path.rpartition("/")[2], mappings)
             if problem and broken:
                 problem = f"{broken}, and no parser knows what is left: not read"
         span = Span(work.item.id, member.name, work.span.start, work.span.end)
@@ -265,7 +286,7 @@ def _records(work: Work) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
             yield "", Defect(span, "", problem)
             continue
         source = MemberSource(span, member)
-        yield from ((name, record) for record in _read(parsers()[name], source))
+        yield from ((name, record) for record in _read(reader_of(name, mappings), source))
         yield from (
             ("", Defect(Span(span.evidence, span.member, at, at), name, why)) for at, why in dict.fromkeys(source.problems)
         )

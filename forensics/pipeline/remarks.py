@@ -27,7 +27,7 @@ WHERE r.role != 'trace' GROUP BY v.message_key HAVING bool_and(unsigned) ORDER B
 
 _CONTRADICTED = """
 SELECT DISTINCT message_key FROM message_verdicts JOIN messages USING (message_key) JOIN joined USING (msg) JOIN observed USING (obs)
-WHERE list_contains([one.name for one in facts], 'contradiction') ORDER BY message_key
+WHERE list_contains([one.value for one in facts if one.name = 'contradiction'], 'recipients') ORDER BY message_key
 """
 
 

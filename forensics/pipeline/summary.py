@@ -44,6 +44,7 @@ class Told:
     read_items: int
     run: Mapping[str, Any]
     unflagged: Unflagged
+    remarks: Sequence[str] = ()  # on indicators that were handed in
 
 
 def excused(connection: duckdb.DuckDBPyConnection, asked: Asked, window: Window) -> list[dict[str, Any]]:
@@ -70,6 +71,7 @@ def summarise(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, An
             "references": list(incident.references),
             "indicators": {"addresses": sorted(incident.indicators.addresses), "domains": sorted(incident.indicators.domains)},
             "precautions": list(incident.precautions),
+            "remarks": list(told.remarks),
         },
         "case": {
             "number": policy.case.number, "custodian": policy.case.custodian, "role": policy.case.role,
@@ -119,6 +121,9 @@ def _counts(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, int]
             name: len(tables[name])
             for name in ("exposed_messages", "possible_messages", "not_delivered", "unexpected_recipients")
         },
+        # the most that can have gone out: what is shown, and all that went the compromised way without a record of its recipients
+        "exposed_at_most": len(tables["exposed_messages"])
+        + sum(row["proof"] == "inferred" for row in tables["possible_messages"]),
         "defects": len(tables["defects"]),
         **{name: sum(row["verdict"] != "possible" for row in tables[name]) for name in ("credentials", "people")},
         **{

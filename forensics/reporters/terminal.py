@@ -97,6 +97,14 @@ def _coverage(summary: dict[str, Any]) -> RenderableType:
     return Group(Text(f"\n{plain(summary['coverage_text'])}{more}", style="bold"), table)
 
 
+def _at_most(counts: dict[str, int]) -> list[tuple[int, str]]:
+    """The bound beside what is shown, where mail went the compromised way without a record of its recipients."""
+    if not counts["cohort_messages"]:
+        return []
+    words = "at most exposed: these, and all that went the compromised way in the window without a record of its recipients"
+    return [(counts["exposed_at_most"], words)]
+
+
 def _figures(summary: dict[str, Any]) -> RenderableType:
     counts, verdicts, proofs = summary["counts"], summary["verdicts"], summary["proofs"]
     text = Text("\nExposed mail\n", style="bold")
@@ -108,6 +116,7 @@ def _figures(summary: dict[str, Any]) -> RenderableType:
         ),
         (counts["not_delivered"], "whose unexpected copies all failed (not_delivered.csv)"),
         (counts["possible_messages"], "possible, kept apart and not counted as exposed"),
+        *_at_most(counts),
         (counts["credentials"], "distinct credentials in exposed mail"),
         (counts["people"], "people in or named by exposed mail"),
         (summary["unread"]["messages_without_content"], "exposed messages whose content is nowhere in the evidence"),

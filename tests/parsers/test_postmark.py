@@ -368,12 +368,12 @@ def test_scopes_of_two_pages_stay_apart() -> None:
                 "Origin": "Admin",
             },
             HIDDEN,
-            "Admin",
+            "Admin/unsigned",
         ),
         (
             {"RecordType": "SubscriptionChange", "Recipient": HIDDEN, "SuppressSending": False, "ServerID": 1},
             HIDDEN,
-            "reactivated",
+            "reactivated/unsigned",
         ),
     ],
 )
@@ -381,14 +381,6 @@ def test_suppressions_name_no_message(value: Any, address: str, note: str) -> No
     data = raw(value)
     assert support.observations(PARSER, data) == []
     assert [(s.address, s.note) for s in support.statements(PARSER, data) if s.kind == "suppression"] == [(address, note)]
-
-
-def test_inbound_mail_is_counted_and_left_alone() -> None:
-    inbound = {"FromFull": {"Email": TO}, "MessageID": ID, "TextBody": "x"}
-    data = raw([inbound, {"RecordType": "Inbound"}, row()]) + raw({"TotalCount": 1, "InboundMessages": [inbound]})
-    assert len(support.observations(PARSER, data)) == 1
-    assert [(s.value, s.rows) for s in support.statements(PARSER, data) if s.kind == "tally"] == [(4, 3)]
-    assert reasons(data) == []
 
 
 # --- broken and odd files

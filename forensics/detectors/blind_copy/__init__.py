@@ -10,9 +10,10 @@ from itertools import pairwise
 
 import duckdb
 
-from forensics.detectors.blind_copy.counting import addresses_of, company, passing, units_inside
+from forensics.detectors.blind_copy.counting import addresses_of, company, passing, predecessor, units_inside
 from forensics.detectors.blind_copy.unit import MIN_MESSAGES, MIN_THREADS, Unit
 from forensics.detectors.blind_copy.words import features, sentence
+from forensics.known_services import known_service, providers
 from forensics.model import Finding, Verdict
 from forensics.plugins import Detector, Scope
 
@@ -25,7 +26,7 @@ RARE = 20  # bits: one in a million
 def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Finding]:
     """One finding for each unexpected blind recipient inside the window: `probable` with the pattern, else `possible`."""
     start = scope.policy.window_for(scope.incident).start
-    units = {row["uid"]: Unit(**row) for row in units_inside(connection, start)}
+    units = {row["uid"]: Unit(**row, service=_service(row["domain"])) for row in units_inside(connection, start, providers())}
     strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
     for uid, figures in company(connection, strangers).items():
         units[uid] = replace(units[uid], **figures)
@@ -33,12 +34,15 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
         for uid, count, messages in _taking_turns([units[uid] for uid in strangers], passing(connection, start)):
             units[uid] = replace(units[uid], rotation=count, rotated=messages)
     for unit in units.values():
+        if unit.is_collector(start) and unit.first_inside is not None:
+            follows, followed = predecessor(connection, unit.uid, unit.first_inside, unit.before)
+            unit = replace(unit, follows=follows, followed=followed)  # noqa: PLW2901  the same unit, of which more is known
         yield from _findings(connection, unit, start)
 
 
 def _findings(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> Iterator[Finding]:
     collector = unit.is_collector(start)
-    if unit.known_blind == 0 and not collector:
+    if unit.known_blind == 0 and not collector and not unit.stands_out(start):
         return  # To and Cc are unknown and nothing stands out: any addressee would look like this
     if unit.alias_only and unit.was_in_use(start):
         return  # a list or forward that was there before: whoever wrote to the alias addressed it
@@ -55,6 +59,11 @@ def _findings(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime
             blind_only=True,
             features=features(unit),
         )
+
+
+def _service(domain: str) -> str:
+    found = known_service(domain)
+    return found.words if found else ""
 
 
 def _taking_turns(strangers: Iterable[Unit], before: Mapping[int, tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:

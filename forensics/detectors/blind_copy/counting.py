@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-__all__ = ["addresses_of", "company", "passing", "units_inside"]
+__all__ = ["addresses_of", "company", "passing", "predecessor", "units_inside"]
 
-# Mailboxes that anybody can open: one owner's address says nothing of another's.
-_SHARED = (
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
-    "gmx.de", "gmx.net", "web.de", "proton.me", "protonmail.com", "mail.ru", "yandex.ru", "qq.com", "163.com", "freemail.example",
-)  # fmt: skip
 CROWD = 50  # recipients; a mailing to more says nothing of who stands beside whom
 STANDING_SHARE, STANDING_MESSAGES = 0.5, 20  # what goes along with most mail of its senders is no addressee of it
 
-_UNITS = f"""
+# All addresses of a domain that is a stranger count together; of a domain that is known, or open to anybody, each by itself
+_UNITS = """
 CREATE OR REPLACE TEMP TABLE units AS
-SELECT aid, address, own, indicator, unit, dense_rank() OVER (ORDER BY unit) AS uid FROM (
-  SELECT aid, address, own, indicator,
-         CASE WHEN registrable IN ({", ".join(f"'{one}'" for one in _SHARED)}) OR registrable = '' THEN address ELSE registrable END AS unit
-  FROM addresses)
-"""  # noqa: S608  constants of this module
+WITH met AS (
+  SELECT a.registrable, min(c.sent_at) AS first_use, bool_or(c.visible) AS visible
+  FROM copied c JOIN addresses a USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY a.registrable
+),
+wrote AS (SELECT DISTINCT registrable FROM addresses SEMI JOIN (SELECT sid AS aid FROM messages) USING (aid)),
+domains AS (
+  SELECT registrable, list_contains($shared, registrable) AS shared,
+         visible OR w.registrable IS NOT NULL OR coalesce(first_use < $start::TIMESTAMPTZ, false) AS known
+  FROM met LEFT JOIN wrote w USING (registrable)
+),
+named AS (
+  SELECT aid, address, domain, own, indicator, coalesce(known AND NOT shared, false) AS related,
+         CASE WHEN registrable = '' OR shared OR known OR known IS NULL THEN address ELSE registrable END AS unit
+  FROM addresses LEFT JOIN domains USING (registrable)
+)
+SELECT *, dense_rank() OVER (ORDER BY unit) AS uid FROM named
+"""
 
 # To whom a message openly went, else to whom at all: equal sets of addresses are one thread, as far as logs tell
 _PARTIES = """
@@ -76,10 +85,10 @@ compared AS (
   ASOF LEFT JOIN (SELECT sid, sent_at, n FROM timeline) s ON s.sid = b.sid AND s.sent_at < coalesce($start::TIMESTAMPTZ, b.first_inside)
   GROUP BY b.uid
 )
-SELECT i.uid, n.unit, messages, threads, senders, known_blind, alias_only, first_inside, last_inside, first_use,
+SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, known_blind, alias_only, first_inside, last_inside, first_use,
        coalesce(ever_visible, false) AS ever_visible, w.uid IS NOT NULL AS wrote,
        coalesce(before, 0) AS before, coalesce(during, 0) AS during
-FROM inside i JOIN (SELECT DISTINCT uid, unit FROM units) n USING (uid) LEFT JOIN ever USING (uid) LEFT JOIN wrote w USING (uid)
+FROM inside i JOIN (SELECT uid, any_value(unit) AS unit, min(domain) AS domain, any_value(related) AS related FROM units GROUP BY uid) n USING (uid) LEFT JOIN ever USING (uid) LEFT JOIN wrote w USING (uid)
 LEFT JOIN compared USING (uid)
 ORDER BY n.unit
 """
@@ -123,7 +132,7 @@ habit AS (
   FROM (SELECT c.uid, c.sid, count(*) AS mine, count(*) FILTER (a.others >= 2) AS several
         FROM counted c JOIN addressees a USING (msg) GROUP BY ALL) d JOIN usual u USING (sid) GROUP BY uid
 )
-SELECT c.uid, count(*) FILTER (c.others >= 1) AS accompanied, count(*) FILTER (c.sole) AS sole, coalesce(any_value(p.partners), 0) AS partners,
+SELECT c.uid, count(*) FILTER (c.others >= 1) AS accompanied, count(*) FILTER (c.sole) AS sole, coalesce(avg(c.others), 0) AS crowd, coalesce(any_value(p.partners), 0) AS partners,
        coalesce(any_value(p.people), 0) AS people, coalesce(any_value(t.most), 0) AS most,
        any_value(h.rest) AS rest, any_value(h.several) AS several, list_sort(list(DISTINCT c.sid)) AS sids
 FROM counted c LEFT JOIN partners p USING (uid) LEFT JOIN most t USING (uid) LEFT JOIN habit h USING (uid)
@@ -131,13 +140,15 @@ GROUP BY c.uid ORDER BY c.uid
 """
 
 
-def units_inside(connection: duckdb.DuckDBPyConnection, start: datetime | None) -> list[dict[str, Any]]:
+def units_inside(connection: duckdb.DuckDBPyConnection, start: datetime | None, shared: Iterable[str]) -> list[dict[str, Any]]:
     """Every unit with a copy in the window that may be blind and that nothing excuses: what was counted of it, in order of names.
 
-    A unit is a registrable domain, or one address of a shared provider. `before` counts its senders' mail before the window (before its first copy, where
+    A unit is a registrable domain, or one address where the domain is known from other mail (`related`) or is one of the
+    `shared` ones, where anybody can have a mailbox. `before` counts its senders' mail before the window (before its first copy, where
     the window has no start), `during` theirs between its first and its last copy.
     """
-    for statement in (_UNITS, _PARTIES, _CANDIDATES, _SHARES, _TIMELINE):
+    connection.execute(_UNITS, {"start": start, "shared": sorted(shared)})
+    for statement in (_PARTIES, _CANDIDATES, _SHARES, _TIMELINE):
         connection.execute(statement)
     return _rows(connection, _FEATURES, {"start": start})
 
@@ -156,6 +167,29 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, A
     cursor = connection.execute(query, bounds)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+# Who received most of the same senders' earlier mail, and nothing since a unit appeared: an archive that moved, say
+_PREDECESSORS = """
+WITH ours AS (SELECT DISTINCT sid FROM candidates WHERE uid = $uid),
+others AS (
+  SELECT u.uid, count(DISTINCT c.msg) FILTER (c.sent_at < $first) AS earlier, max(c.sent_at) AS last, bool_or(c.visible) AS visible
+  FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid)
+  WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY u.uid
+)
+SELECT n.unit, o.earlier FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid)
+WHERE NOT visible AND earlier >= greatest($share * $before, $least) AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
+ORDER BY earlier DESC, n.unit LIMIT 1
+"""
+HANDOVER = 7  # days
+SUCCEEDED_SHARE = 0.5
+
+
+def predecessor(connection: duckdb.DuckDBPyConnection, uid: int, first: datetime, before: int) -> tuple[str, int]:
+    """A blind recipient of the same senders whose mail ended when this unit's began, and how much of their `before` messages it had."""
+    bounds = {"uid": uid, "first": first, "before": before, "share": SUCCEEDED_SHARE, "days": HANDOVER, "least": REGULAR}
+    rows = _rows(connection, _PREDECESSORS, bounds)
+    return (rows[0]["unit"], rows[0]["earlier"]) if rows else ("", 0)
 
 
 # Blind recipients that came and soon went, before the window: a habit of the sender

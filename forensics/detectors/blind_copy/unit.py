@@ -17,6 +17,9 @@ MIN_BASELINE = 20
 ALONE_SHARE = 0.8
 # Where To and Cc are unknown, standing beside others by chance so often must be as rare as this.
 MIN_SURPRISE = 30  # bits: one in a thousand million
+WORTH_A_LOOK = 10  # bits
+HEADERLESS_SHARE = 0.5
+MAX_CROWD = 6  # other addressees on average: more is a mailing
 MIN_SOLE = 0.5  # part of its messages in which it is the only stranger: a mailing has many
 
 
@@ -26,6 +29,8 @@ class Unit:
 
     uid: int
     unit: str
+    domain: str
+    related: bool  # other addresses of its domain are known from other mail
     messages: int
     threads: int
     senders: int
@@ -45,9 +50,13 @@ class Unit:
     most: int = 0  # messages in which its most frequent companion stood beside it
     rest: int = 0  # other messages of the same senders, and those among them with several addressees
     several: int = 0
+    crowd: float = 0.0  # other addressees of a message, on average
     sids: list[int] = field(default_factory=list)  # its senders
     rotation: int = 0  # units that took turns with it, itself included; 0 where it stands for itself
     rotated: int = 0  # messages of all of these
+    follows: str = ""  # a blind recipient of the same senders that ended when this one began
+    followed: int = 0  # earlier messages of these senders that went to that one
+    service: str = ""  # in words, if it belongs to a service that is blind-copied on purpose
 
     @property
     def share(self) -> float:
@@ -73,22 +82,40 @@ class Unit:
         """Whether its messages belong to many unrelated conversations."""
         return self.threads >= MIN_THREADS and (self.partners >= 3 or self.people >= 6) and self.most <= 0.7 * self.messages  # noqa: PLR2004
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether its messages belong to a few unrelated conversations at least, and are no mailings."""
+        if self.threads < MIN_THREADS - 1 or self.crowd > MAX_CROWD:
+            return False
+        return (self.partners >= 2 or self.people >= MIN_THREADS) and self.most <= 0.8 * self.messages  # noqa: PLR2004  more than one
+
+    def stands_out(self, start: datetime | None) -> bool:
+        """Whether it is worth a look where nobody knows To and Cc: never alone, beside many, and more often than chance would have it."""
+        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_mixed or self.accompanied < self.messages:
+            return False
+        return self.surprise >= WORTH_A_LOOK or self.share >= HEADERLESS_SHARE
+
     def is_collector(self, start: datetime | None) -> bool:
         """Whether it has the pattern of an exfiltration address."""
+        if self.related or self.service or self.follows:
+            return False
         if self.rotation and self.rotated >= 2 * self.rotation:  # one message each may be a person who sends to many
             return True
-        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread:
+        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread or self.crowd > MAX_CROWD:
             return False
         if self.known_blind:
             return self.sole >= MIN_SOLE * self.messages and (self.before >= MIN_BASELINE or self.share >= ALONE_SHARE)
         if self.before >= MIN_BASELINE:
             return self.surprise >= MIN_SURPRISE
-        return self.share >= ALONE_SHARE and self.accompanied == self.messages
+        return self.accompanied == self.messages and (self.share >= ALONE_SHARE or self.surprise >= 2 * MIN_SURPRISE)
 
     def score(self, start: datetime | None) -> float:
         """0 to 1: what speaks for a collector, each feature with its weight."""
         total = 0.2 * min(1.0, self.threads / 8) + 0.1 * min(1.0, self.messages / 20) + 0.15 * self.share
-        total += 0.15 * (self.before >= MIN_BASELINE and not self.was_in_use(start)) + 0.1 * self.is_spread
+        total += (
+            0.15 * (self.before >= MIN_BASELINE and not self.was_in_use(start)) + 0.05 * self.is_mixed + 0.05 * self.is_spread
+        )
         total += 0.05 * (not self.ever_visible) + 0.05 * (not self.wrote)
         role = self.sole / self.messages if self.known_blind else min(1.0, self.surprise / (2 * MIN_SURPRISE))
-        return round(min(1.0, total + 0.2 * role + 0.2 * bool(self.rotation)), 3)
+        total = min(1.0, total + 0.2 * role * min(1.0, MAX_CROWD / (self.crowd + 1)) + 0.2 * bool(self.rotation))
+        return round(total * (0.3 if self.service else 0.5 if self.follows else 0.9 if self.related else 1.0), 3)

@@ -43,6 +43,12 @@ def sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool)
         text += (
             f" It is one of {unit.rotation} such recipients that took turns, none used before and hardly two at the same time."
         )
+    if unit.related:
+        text += " Other addresses of its domain are known from other mail."
+    if unit.follows:
+        text += f" It began when {unit.follows} ended, which had received {unit.followed} of these earlier messages: ask whether one replaced the other."
+    if unit.service:
+        text += f" It belongs to {unit.service}."
     if not collector:
         text += " This is not the pattern of a collecting address."
     return text

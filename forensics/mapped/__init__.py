@@ -1,0 +1,5 @@
+"""Tables and JSON of any source, read as a mapping says."""
+
+from forensics.mapped.reading import parser_of, parsers_from
+
+__all__ = ["parser_of", "parsers_from"]

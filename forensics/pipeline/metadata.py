@@ -1,0 +1,57 @@
+"""What a case was made with."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from forensics import __version__
+from forensics.evidence import Item
+from forensics.incident import Incident
+from forensics.pipeline.first_pass import Mappings
+from forensics.plugins import ROOMS, discover
+from forensics.policy import Policy
+
+if TYPE_CHECKING:
+    from forensics.pipeline.audit import Options
+
+__all__ = ["metadata"]
+
+
+def metadata(incident: Incident, policy: Policy, options: Options, mappings: Mappings, items: Iterable[Item]) -> dict[str, Any]:
+    """What a case was made with: incident, policy, options, evidence and every plugin, as `case.toml` holds it."""
+    return {
+        "schema_version": 1,
+        "version": __version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "incident": {"name": incident.name, "source": incident.source},
+        "policy": {
+            "source": policy.source,
+            "own_domains": list(policy.domains),
+            "expected": len(policy.expected),
+        },
+        "options": {
+            "content": options.content,
+            "year": options.year or "",
+            "zone": str(options.zone or ""),
+            "detectors": list(options.detectors),
+            "mappings": [{"source": source, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text, source in mappings],
+        },
+        "evidence": [
+            {"path": item.path, "size": item.size, "sha256": item.sha256}
+            for item in sorted(items, key=lambda one: (one.path, one.sha256))
+        ],
+        "plugins": [
+            {
+                "room": one.room,
+                "name": one.name,
+                "origin": one.origin,
+                "version": one.plugin.version if one.plugin else 0,
+                "error": one.error,
+            }
+            for room in ROOMS
+            for one in discover(room)
+        ],
+    }
