@@ -48,7 +48,9 @@ def shown(place: Path) -> str:
 
 @pytest.mark.parametrize("place", MODULES, ids=shown)
 def test_only_the_network_edge_can_open_a_socket(place: Path) -> None:
-    assert shown(place) == "forensics/collect/wire.py" or not {one for one in imports(place) if one in NETWORK or one.split(".")[0] in NETWORK}
+    assert shown(place) == "forensics/collect/wire.py" or not {
+        one for one in imports(place) if one in NETWORK or one.split(".")[0] in NETWORK
+    }
 
 
 @pytest.mark.parametrize("place", MODULES, ids=shown)
