@@ -174,7 +174,7 @@ class _Run:
             try:
                 yield self._server(desk.using(token))
             except RefusalError:
-                continue
+                continue  # a token that was taken back; another may open it, and if none does, that is told below
             return
         self.troubles.append(f"server {name}: the account holds no token that opens it: nothing of it was collected")
 

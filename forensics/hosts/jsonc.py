@@ -25,7 +25,7 @@ def loads(content: bytes) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        pass
+        pass  # no strict JSON: leniently below
     try:
         bare = _COMMENT.sub(lambda match: match[0] if match[0].startswith('"') else " ", text)
         return json.loads(_TRAILING.sub(lambda match: match[0] if match[0].startswith('"') else "", bare), strict=False)

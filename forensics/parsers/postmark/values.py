@@ -87,7 +87,7 @@ def exact_time(text: str, clock: str) -> Reading | None:
         if text[_TIME_AT] == "T":
             return _new(Reading, (clock, datetime.fromisoformat(text[:-6] + "+00:00") - offset, 0))
     except (ValueError, OverflowError, IndexError):
-        pass
+        pass  # of another form, or no time at all: None says so
     return None
 
 

@@ -1,11 +1,14 @@
 """Invented names: people, companies and mailboxes, all on the reserved domain `example`.
 
-Attackers and innocents draw from the same lists: no name may give away who is who.
+Attackers and innocents draw from the same lists: no name may give away who is who. The one exception to `example` are mailbox
+providers that the detectors' own table names: half of the private mailboxes lie there.
 """
 
 from __future__ import annotations
 
 import random
+
+from benchmarks.detection.services import mailbox_providers
 
 __all__ = ["Namer"]
 
@@ -15,7 +18,22 @@ _BEGINNINGS = (
 )  # fmt: skip
 _MIDDLES = ("", "a", "e", "i", "o", "u", "an", "en", "is", "or", "ai", "eth", "ri", "lo", "ma", "ne", "ta", "vi")
 _ENDINGS = ("co", "dale", "den", "ford", "ham", "ix", "land", "ley", "line", "mont", "nia", "ra", "ric", "sen", "son", "stad", "ton", "vik", "well", "wick")  # fmt: skip
-_TRADES = ("", "", "", "-group", "-trade", "-works", "-labs", "-mail", "-cloud", "-shop", "-systems", "-desk", "-care", "-logistics")
+_TRADES = (
+    "",
+    "",
+    "",
+    "-group",
+    "-trade",
+    "-works",
+    "-labs",
+    "-mail",
+    "-cloud",
+    "-shop",
+    "-systems",
+    "-desk",
+    "-care",
+    "-logistics",
+)
 _FIRST = (
     "ada", "alan", "amir", "anja", "ben", "carla", "chen", "dana", "david", "elif", "emma", "erik", "fatima", "georg", "hana", "ivan", "jana", "jonas",
     "karl", "lea", "lena", "luis", "maria", "mats", "mia", "nadia", "nils", "olga", "omar", "paul", "petra", "priya", "rosa", "sam", "sara", "sven",
@@ -32,7 +50,9 @@ class Namer:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._taken: set[str] = set(FREEMAIL)
+        known, own = mailbox_providers(), random.Random(rng.random())  # so that a longer table moves no other name
+        self.freemail = (*FREEMAIL, *own.sample(known, min(len(known), len(FREEMAIL))))
+        self._taken = set(self.freemail)
 
     def word(self) -> str:
         """A word that could be a family or a company."""
@@ -51,7 +71,9 @@ class Namer:
     def person(self) -> str:
         """The local part of a person's mailbox."""
         first, last = self._rng.choice(_FIRST), self.word()
-        return self._rng.choice((f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}", first, f"{last}{self._rng.randrange(1, 99)}"))
+        return self._rng.choice(
+            (f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}", first, f"{last}{self._rng.randrange(1, 99)}")
+        )
 
     def people(self, count: int, domain: str) -> list[str]:
         """Mailboxes of different people at one domain."""
@@ -71,13 +93,18 @@ class Namer:
         return rng.choice(_BOXES) + rng.choice(("", "", str(rng.randrange(1, 999)), "-" + rng.choice(_BOXES)))
 
     def private(self) -> str:
-        """A private mailbox at a freemail provider."""
-        return f"{self.person()}{self._rng.randrange(10, 9999)}@{self._rng.choice(FREEMAIL)}"
+        """A private mailbox at a freemail provider, new."""
+        while True:
+            local = self.person() if self._rng.random() < 0.7 else self.mailbox()
+            address = f"{local}{self._rng.randrange(10, 9999)}@{self._rng.choice(self.freemail)}"
+            if address not in self._taken:
+                self._taken.add(address)
+                return address
 
     def resembling(self, domain: str) -> str:
         """A domain that differs from another one by a letter or a hyphenated word."""
         rng = self._rng
-        label = domain.removesuffix(".example")
+        label = domain.partition(".")[0]
         for _ in range(100):
             place = rng.randrange(1, len(label))
             changed = rng.choice((

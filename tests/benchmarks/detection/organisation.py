@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from benchmarks.detection.names import Namer
@@ -52,15 +52,19 @@ class Ranges:
     headers: tuple[float, float]  # share of mail whose headers are known where that is not all or nothing
     known: float  # chance that the policy names an archive or service
 
+    def at_most(self, messages: int) -> Ranges:
+        """The same for smaller organisations only."""
+        return replace(self, messages=(self.messages[0], min(self.messages[1], messages)))
+
 
 DEVELOPMENT = Ranges(
-    "development", 1_000, (1_000, 200_000), 2.6, (5, 2_000), (-1, 0, 30, 180), (14, 70), 1.5, (0.02, 0.4), (2, 6), (1.0, 1.0, 0.5, 0.2, 0.05, 0.02),
+    "development", 1_000, (1_000, 200_000), 5.0, (5, 2_000), (-1, 0, 30, 180), (14, 70), 1.5, (0.02, 0.4), (2, 6), (1.0, 1.0, 0.5, 0.2, 0.05, 0.02),
     0.7, (0.2, 0.9), 0.5,
 )  # fmt: skip
 # Other parameters, not only other seeds: shorter and longer windows and histories, heavier customers, nights and weekends, more
 # look-alikes of fewer declared services, other shares of copied mail, and sparser headers
 FINAL = Ranges(
-    "final", 9_000_000, (1_000, 200_000), 2.4, (8, 1_600), (-1, 0, 21, 60, 240), (7, 100), 1.2, (0.0, 0.9), (3, 8),
+    "final", 9_000_000, (1_000, 200_000), 4.6, (8, 1_600), (-1, 0, 21, 60, 240), (7, 100), 1.2, (0.0, 0.9), (3, 8),
     (1.0, 0.8, 0.35, 0.1, 0.03, 0.02), 0.7, (0.1, 0.8), 0.35,
 )  # fmt: skip
 
@@ -139,12 +143,20 @@ def found(seed: int, ranges: Ranges, messages: int = 0) -> Organisation:
     count = messages or round(_between(rng, *ranges.messages, ranges.skew))
     domains = tuple(names.domain() for _ in range(rng.choice((1, 1, 1, 2, 3))))
     staff = max(5, min(round(_between(rng, *ranges.people)), count // 15))
-    people = [one for domain, size in zip(domains, (staff, staff // 4, staff // 8), strict=False) for one in names.people(max(size, 1), domain)]
+    people = [
+        one
+        for domain, size in zip(domains, (staff, staff // 4, staff // 8), strict=False)
+        for one in names.people(max(size, 1), domain)
+    ]
     hosts = tuple(f"mx{number}" for number in range(1, rng.choice((1, 1, 2, 4)) + 1))
     before = rng.choice(ranges.before)
     begin = float(-before) if before >= 0 else rng.uniform(1, 10)
     end = begin + rng.randint(*ranges.inside) if begin > 0 else float(rng.randint(*ranges.inside))
-    customers = [names.people(_heavy(rng, ranges.tail), names.domain()) for _ in range(max(6, round(count ** 0.5 * rng.uniform(0.4, 3))))]
+    private = rng.uniform(0, 0.5)
+    customers = [
+        [names.private()] if rng.random() < private else names.people(_heavy(rng, ranges.tail), names.domain())
+        for _ in range(max(6, round(count**0.5 * rng.uniform(0.4, 3))))
+    ]
     joined = [begin if rng.random() < 0.8 else rng.uniform(begin, end) for _ in customers]
     joined[:4] = [begin] * 4
     return Organisation(
@@ -159,7 +171,12 @@ def _heavy(rng: random.Random, tail: float) -> int:
 
 def _mixture(rng: random.Random) -> dict[str, float]:
     """How much of the mail is written by people and by programs."""
-    weights = {"person": rng.uniform(0.5, 4), "transaction": rng.uniform(0.3, 3), "alert": rng.uniform(0.1, 0.8), "bulk": rng.uniform(0, 1.5)}
+    weights = {
+        "person": rng.uniform(0.5, 4),
+        "transaction": rng.uniform(0.3, 3),
+        "alert": rng.uniform(0.1, 0.8),
+        "bulk": rng.uniform(0, 1.5),
+    }
     total = sum(weights.values())
     return {kind: weight / total for kind, weight in weights.items()}
 

@@ -19,7 +19,7 @@ class Traffic:
 
     organisation: Organisation
     mails: list[Mail]
-    by_sender: dict[str, list[Mail]] = field(default_factory=dict)
+    by_sender: dict[str, list[Mail]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for mail in self.mails:
@@ -37,28 +37,46 @@ class Traffic:
 
 @dataclass(slots=True)
 class _Parties:
-    """Customers and staff, some busier than others."""
+    """Customers and staff, some busier than others; who looks after whom, and which customers work together."""
 
     organisation: Organisation
-    staff: list[float] = field(default_factory=list)
-    firms: list[float] = field(default_factory=list)
+    staff: list[float] = field(init=False)
+    firms: list[float] = field(init=False)
+    teams: list[list[str]] = field(init=False)
+    allies: list[list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        rng = self.organisation.rng("parties")
+        rng, count = self.organisation.rng("parties"), len(self.organisation.customers)
         self.staff = list(accumulate(rng.paretovariate(1.1) for _ in self.organisation.people))
-        self.firms = list(accumulate(min(rng.paretovariate(0.9), 200) for _ in self.organisation.customers))
+        self.firms = list(accumulate(min(rng.paretovariate(0.9), 200) for _ in range(count)))
+        self.teams = [[self.writer(rng) for _ in range(rng.choice((1, 1, 2, 4)))] for _ in range(count)]
+        self.allies = [[rng.randrange(count) for _ in range(rng.choice((1, 1, 2)))] for _ in range(count)]
 
     def writer(self, rng: random.Random) -> str:
         return rng.choices(self.organisation.people, cum_weights=self.staff)[0]
 
-    def firm(self, rng: random.Random, at: float) -> list[str]:
-        """A customer of that day."""
+    def number(self, rng: random.Random, at: float) -> int:
+        """A customer of that day, by number."""
         numbers = range(len(self.organisation.customers))
         for _ in range(8):
             number = rng.choices(numbers, cum_weights=self.firms)[0]
             if self.organisation.joined[number] <= at:
-                return self.organisation.customers[number]
-        return self.organisation.customers[0]
+                return number
+        return 0
+
+    def firm(self, rng: random.Random, at: float) -> list[str]:
+        """The people of a customer of that day."""
+        return self.organisation.customers[self.number(rng, at)]
+
+    def owner(self, rng: random.Random, number: int) -> str:
+        """Who writes to a customer: mostly those who look after it."""
+        return rng.choice(self.teams[number]) if rng.random() < 0.8 else self.writer(rng)
+
+    def third(self, rng: random.Random, number: int, at: float) -> str:
+        """Somebody of another company who is copied: mostly one that the customer works with."""
+        ally = rng.choice(self.allies[number])
+        known = rng.random() < 0.85 and self.organisation.joined[ally] <= at
+        return rng.choice(self.organisation.customers[ally] if known else self.firm(rng, at))
 
 
 def ordinary(organisation: Organisation) -> Traffic:
@@ -79,23 +97,27 @@ def ordinary(organisation: Organisation) -> Traffic:
 def _conversation(organisation: Organisation, parties: _Parties, rng: random.Random) -> list[Mail]:
     """One thread as our side sends it, with a stable set of parties, and the answers where own logs would show them."""
     at = organisation.rhythm.moment(rng, office=True)
-    owner = parties.writer(rng)
-    firm = parties.firm(rng, at)
+    number = parties.number(rng, at)
+    firm, owner = organisation.customers[number], parties.owner(rng, number)
     if rng.random() < 0.12:  # among colleagues
-        to = (parties.writer(rng),)
+        to: tuple[str, ...] = (parties.writer(rng),)
     else:
         to = tuple(dict.fromkeys(rng.choices(firm, k=min(len(firm), rng.choice((1, 1, 1, 2, 3))))))
     copied = [parties.writer(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
     if rng.random() < 0.08:
-        copied.append(rng.choice(parties.firm(rng, at)))
+        copied.append(parties.third(rng, number, at))
     cc = tuple(dict.fromkeys(one for one in copied if one not in to))
     subject = f"matter {rng.getrandbits(40):x}"
     server, stream = organisation.hosts[hash_of(owner) % len(organisation.hosts)], _STREAM
     mails = []
     for _ in range(1 + min(int(rng.expovariate(0.45)), 14)):
-        writer = owner if rng.random() < 0.85 or not cc else next((one for one in cc if one in parties.organisation.people), owner)
+        writer = (
+            owner if rng.random() < 0.85 or not cc else next((one for one in cc if one in parties.organisation.people), owner)
+        )
         mails.append(Mail(at, writer, to, cc, subject, server, stream, "person"))
         at += rng.expovariate(1.2) + 0.01
+        if at >= organisation.end:
+            break
         if organisation.logs and rng.random() < 0.6:
             mails.append(Mail(at - 0.005, to[0], (owner,), cc, subject, server, stream, "incoming"))
         if rng.random() < 0.04:  # somebody new is drawn in
@@ -136,6 +158,8 @@ def _campaigns(organisation: Organisation, rng: random.Random, app: App, count: 
     while len(mails) < count:
         at, length = organisation.rhythm.moment(rng, office=True), rng.uniform(0.02, 0.3)
         subject = f"news {rng.getrandbits(32):x}"
-        for reader in readers[: count - len(mails)]:
-            mails.append(Mail(at + rng.random() * length, app.address, (reader,), (), subject, app.server, app.stream, "bulk"))
+        mails += [
+            Mail(at + rng.random() * length, app.address, (reader,), (), subject, app.server, app.stream, "bulk")
+            for reader in readers[: count - len(mails)]
+        ]
     return mails
