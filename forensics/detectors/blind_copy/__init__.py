@@ -11,7 +11,7 @@ from itertools import pairwise
 import duckdb
 
 from forensics.detectors.blind_copy.counting import addresses_of, company, passing, predecessor, units_inside
-from forensics.detectors.blind_copy.unit import MIN_MESSAGES, MIN_THREADS, Unit
+from forensics.detectors.blind_copy.unit import COVERED_SHARE, MIN_COVERED, MIN_MESSAGES, MIN_THREADS, Unit
 from forensics.detectors.blind_copy.words import features, sentence
 from forensics.known_services import known_service, providers
 from forensics.model import Finding, Verdict
@@ -28,7 +28,8 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
     start = scope.policy.window_for(scope.incident).start
     units = {row["uid"]: Unit(**row, service=_service(row["domain"])) for row in units_inside(connection, start, providers())}
     strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
-    for uid, figures in company(connection, strangers).items():
+    covering = [uid for uid in strangers if units[uid].messages >= MIN_COVERED and units[uid].share >= COVERED_SHARE]
+    for uid, figures in company(connection, strangers, covering).items():
         units[uid] = replace(units[uid], **figures)
     if start is not None:
         for uid, count, messages in _taking_turns([units[uid] for uid in strangers], passing(connection, start)):

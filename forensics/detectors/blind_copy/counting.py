@@ -98,6 +98,7 @@ _STANDING = """
 CREATE OR REPLACE TEMP TABLE standing AS
 SELECT s.uid FROM shares s JOIN (SELECT sid, count(*) AS sent FROM messages WHERE judged GROUP BY sid) m USING (sid)
 GROUP BY s.uid HAVING sum(s.messages) >= $messages AND sum(s.messages) >= $share * sum(m.sent)
+UNION SELECT unnest($covering::BIGINT[])
 """
 
 _ADDRESSEES = """
@@ -127,6 +128,10 @@ beside AS (
 partners AS (SELECT uid, count(DISTINCT other) FILTER (NOT own) AS partners, count(DISTINCT aid) AS people FROM beside GROUP BY uid),
 most AS (SELECT uid, max(n) AS most FROM (SELECT uid, other, count(DISTINCT msg) AS n FROM beside WHERE NOT own GROUP BY ALL) GROUP BY uid),
 usual AS (SELECT sid, count(*) AS sent, count(*) FILTER (others >= 2) AS several FROM addressees GROUP BY sid),
+lone AS (
+  SELECT u.uid, count(DISTINCT c.msg) AS alone FROM copied c JOIN units u USING (aid) SEMI JOIN suspects USING (uid) JOIN messages m USING (msg)
+  WHERE c.judged AND c.in_window AND NOT c.trace_only AND NOT c.visible AND m.receivers <= 1 GROUP BY u.uid
+),
 habit AS (
   SELECT uid, sum(u.sent - d.mine)::BIGINT AS rest, sum(u.several - d.several)::BIGINT AS several
   FROM (SELECT c.uid, c.sid, count(*) AS mine, count(*) FILTER (a.others >= 2) AS several
@@ -134,8 +139,8 @@ habit AS (
 )
 SELECT c.uid, count(*) FILTER (c.others >= 1) AS accompanied, count(*) FILTER (c.sole) AS sole, coalesce(avg(c.others), 0) AS crowd, coalesce(any_value(p.partners), 0) AS partners,
        coalesce(any_value(p.people), 0) AS people, coalesce(any_value(t.most), 0) AS most,
-       any_value(h.rest) AS rest, any_value(h.several) AS several, list_sort(list(DISTINCT c.sid)) AS sids
-FROM counted c LEFT JOIN partners p USING (uid) LEFT JOIN most t USING (uid) LEFT JOIN habit h USING (uid)
+       coalesce(any_value(l.alone), 0) AS alone, any_value(h.rest) AS rest, any_value(h.several) AS several, list_sort(list(DISTINCT c.sid)) AS sids
+FROM counted c LEFT JOIN partners p USING (uid) LEFT JOIN most t USING (uid) LEFT JOIN habit h USING (uid) LEFT JOIN lone l USING (uid)
 GROUP BY c.uid ORDER BY c.uid
 """
 
@@ -153,12 +158,15 @@ def units_inside(connection: duckdb.DuckDBPyConnection, start: datetime | None, 
     return _rows(connection, _FEATURES, {"start": start})
 
 
-def company(connection: duckdb.DuckDBPyConnection, uids: list[int]) -> dict[int, dict[str, Any]]:
-    """Who stood beside each of these units in its messages, and how that compares with the rest of the same senders' mail."""
+def company(connection: duckdb.DuckDBPyConnection, uids: list[int], covering: list[int]) -> dict[int, dict[str, Any]]:
+    """Who stood beside each of these units in its messages, and how that compares with the rest of the same senders' mail.
+
+    Those that are `covering` their senders' mail are company of nobody, as those that always went along with most of it.
+    """
     connection.register("incoming", pd.DataFrame({"uid": pd.array(uids, "int64")}))
     connection.execute("CREATE OR REPLACE TEMP TABLE suspects AS SELECT uid FROM incoming")
     connection.unregister("incoming")
-    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE})
+    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE, "covering": covering})
     connection.execute(_ADDRESSEES)
     return {row["uid"]: row for row in _rows(connection, _COMPANY, {"crowd": CROWD})}
 

@@ -17,9 +17,11 @@ MIN_BASELINE = 20
 ALONE_SHARE = 0.8
 # Where To and Cc are unknown, standing beside others by chance so often must be as rare as this.
 MIN_SURPRISE = 30  # bits: one in a thousand million
-WORTH_A_LOOK = 10  # bits
+WORTH_A_LOOK = 8  # bits; half of it where nearly every message is another conversation
+ACCOMPANIED = 0.8  # part of its messages that had another addressee
 HEADERLESS_SHARE = 0.5
 MAX_CROWD = 6  # other addressees on average: more is a mailing
+MIN_COVERED, COVERED_SHARE = 20, 0.9  # messages, and part of its senders' mail, from which on it covers that mail
 MIN_SOLE = 0.5  # part of its messages in which it is the only stranger: a mailing has many
 
 
@@ -44,6 +46,7 @@ class Unit:
     before: int
     during: int
     accompanied: int = 0  # messages that somebody else received too
+    alone: int = 0  # messages, not among `messages`, that nobody else received
     sole: int = 0  # messages in which no other stranger may be blind
     partners: int = 0  # external units beside it
     people: int = 0  # addresses beside it
@@ -65,9 +68,21 @@ class Unit:
 
     @property
     def surprise(self) -> float:
-        """Bits: how unlikely it is that all of these messages had another addressee, going by the same senders' other mail."""
-        usual = (self.several + 1) / (self.rest + 2)
-        return -math.log2(usual) * self.accompanied if self.accompanied == self.messages else 0.0
+        """Bits: how unlikely it is that so many of its messages had another addressee, going by the same senders' other mail.
+
+        By Chernoff's bound for a binomial count; 0 where no more of them had one than is usual.
+        """
+        met = self.messages + self.alone
+        usual, here = (self.several + 1) / (self.rest + 2), self.accompanied / met
+        if here <= usual:
+            return 0.0
+        rest = (1 - here) * math.log2((1 - here) / (1 - usual)) if here < 1 else 0.0
+        return met * (here * math.log2(here / usual) + rest)
+
+    @property
+    def is_accompanied(self) -> bool:
+        """Whether hardly a message went to it alone."""
+        return self.accompanied >= ACCOMPANIED * (self.messages + self.alone)
 
     def was_in_use(self, start: datetime | None) -> bool:
         """Whether it received mail of ours before the window."""
@@ -83,6 +98,11 @@ class Unit:
         return self.threads >= MIN_THREADS and (self.partners >= 3 or self.people >= 6) and self.most <= 0.7 * self.messages  # noqa: PLR2004
 
     @property
+    def covers(self) -> bool:
+        """Whether it went along with nearly all mail of its senders, most of which had other addressees: no addressee does."""
+        return self.messages >= MIN_COVERED and self.share >= COVERED_SHARE and 2 * self.accompanied >= self.messages + self.alone
+
+    @property
     def is_mixed(self) -> bool:
         """Whether its messages belong to a few unrelated conversations at least, and are no mailings."""
         if self.threads < MIN_THREADS - 1 or self.crowd > MAX_CROWD:
@@ -91,9 +111,12 @@ class Unit:
 
     def stands_out(self, start: datetime | None) -> bool:
         """Whether it is worth a look where nobody knows To and Cc: never alone, beside many, and more often than chance would have it."""
-        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_mixed or self.accompanied < self.messages:
+        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_mixed:
             return False
-        return self.surprise >= WORTH_A_LOOK or self.share >= HEADERLESS_SHARE
+        if self.covers or not self.is_accompanied:
+            return self.covers
+        enough = WORTH_A_LOOK / 2 if 2 * self.most <= self.messages and 2 * self.threads > self.messages else WORTH_A_LOOK
+        return self.surprise >= enough or self.share >= HEADERLESS_SHARE
 
     def is_collector(self, start: datetime | None) -> bool:
         """Whether it has the pattern of an exfiltration address."""
@@ -106,8 +129,8 @@ class Unit:
         if self.known_blind:
             return self.sole >= MIN_SOLE * self.messages and (self.before >= MIN_BASELINE or self.share >= ALONE_SHARE)
         if self.before >= MIN_BASELINE:
-            return self.surprise >= MIN_SURPRISE
-        return self.accompanied == self.messages and (self.share >= ALONE_SHARE or self.surprise >= 2 * MIN_SURPRISE)
+            return self.covers or (self.is_accompanied and self.surprise >= MIN_SURPRISE)
+        return self.covers or (self.is_accompanied and (self.share >= ALONE_SHARE or self.surprise >= 2 * MIN_SURPRISE))
 
     def score(self, start: datetime | None) -> float:
         """0 to 1: what speaks for a collector, each feature with its weight."""
@@ -116,6 +139,8 @@ class Unit:
             0.15 * (self.before >= MIN_BASELINE and not self.was_in_use(start)) + 0.05 * self.is_mixed + 0.05 * self.is_spread
         )
         total += 0.05 * (not self.ever_visible) + 0.05 * (not self.wrote)
-        role = self.sole / self.messages if self.known_blind else min(1.0, self.surprise / (2 * MIN_SURPRISE))
+        role = 1.0 if self.covers else min(1.0, self.surprise / (2 * MIN_SURPRISE))
+        if self.known_blind:
+            role = self.sole / self.messages
         total = min(1.0, total + 0.2 * role * min(1.0, MAX_CROWD / (self.crowd + 1)) + 0.2 * bool(self.rotation))
         return round(total * (0.3 if self.service else 0.5 if self.follows else 0.9 if self.related else 1.0), 3)

@@ -18,7 +18,7 @@ def features(unit: Unit) -> tuple[tuple[str, str], ...]:
         ("share", f"{unit.share:.0%}"), ("messages of these senders in that time", unit.during),
         ("messages of these senders before", unit.before), ("first seen", zulu(unit.first_use)),
         ("ever in To or Cc", "yes" if unit.ever_visible else "no"), ("ever wrote to us", "yes" if unit.wrote else "no"),
-        ("messages with other addressees", unit.accompanied), ("the only stranger in", unit.sole), ("external parties beside it", unit.partners),
+        ("messages with other addressees", unit.accompanied), ("messages to it alone", unit.alone), ("the only stranger in", unit.sole), ("external parties beside it", unit.partners),
         ("messages with its most frequent companion", unit.most),
         ("of these senders' other messages with several addressees", f"{unit.several} of {unit.rest}"),
     ]  # fmt: skip
@@ -73,4 +73,7 @@ def _beside(unit: Unit) -> str:
     text = f" Beside it stood {unit.partners} other external part{'y' if unit.partners == 1 else 'ies'}"
     if unit.known_blind:
         return f"{text}, and in {unit.sole} of its messages it was the only blind stranger."
-    return f"{text}; it never received a message alone, while {unit.several} of these senders' {unit.rest} other messages had several addressees."
+    alone = (
+        f"it received {unit.alone} message{'s' * (unit.alone != 1)} alone" if unit.alone else "it never received a message alone"
+    )
+    return f"{text}; {alone}, while {unit.several} of these senders' {unit.rest} other messages had several addressees."

@@ -1,0 +1,102 @@
+"""Unknown blind recipients: each feature from both sides."""
+
+from __future__ import annotations
+
+import pytest
+from tables import ACME, START, day, findings, sent, tables
+
+from forensics.incident import Incident
+from forensics.model import Finding, Observation, Route, Verdict, Window
+
+WINDOW = Incident(name="t", window=Window(START))
+APP = "app@acme.example"
+
+
+def before(count: int = 60, *, copy: str = "") -> list[Observation]:
+    return [
+        sent(day(-30 + n / 2), APP, to=f"p{n % 30}@partner{n % 30}.example", bcc=copy, message_id=f"old{n}") for n in range(count)
+    ]
+
+
+def inside(count: int, bcc: str, *, start: float = 1, name: str = "new", extra: str = "") -> list[Observation]:
+    return [
+        sent(
+            day(start + n / 4), APP, to=f"c{n}@customer{n}.example {extra}", bcc=bcc.format(n=n), message_id=f"{name}{start}-{n}"
+        )
+        for n in range(count)
+    ]
+
+
+def relayed(count: int, extra: str = "", *, start: float = 1, name: str = "log", alone: bool = False) -> list[Observation]:
+    """Mail in a relay's log: the envelope, and nobody knows To and Cc."""
+    return [
+        sent(
+            day(start + n / 20), APP, envelope=extra if alone else f"c{n}@customer{n}.example {extra}", message_id=f"{name}{start}-{n}",
+            route=Route.SMTP, source="postfix", header_known=False,
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def blind(mails: list[Observation]) -> dict[str, Finding]:
+    return findings(tables(mails, policy=ACME, incident=WINDOW), "blind_copy", incident=WINDOW)
+
+
+def test_recipients_that_take_turns_are_told_together() -> None:
+    weeks = [mail for week in range(4) for mail in inside(3, f"x@drop{week}.example", start=1 + 7 * week)]
+    found = blind(before() + weeks)
+    assert {one.verdict for one in found.values()} == {Verdict.PROBABLE}
+    assert all("one of 4 such recipients that took turns" in one.reason for one in found.values())
+
+
+def test_a_habit_of_passing_blind_recipients_accuses_nobody() -> None:
+    habit = [mail for n in range(30) for mail in inside(1, f"friend@home{n}.example", start=-29 + n)]
+    weeks = [mail for week in range(4) for mail in inside(3, f"x@drop{week}.example", start=1 + 7 * week)]
+    assert {one.verdict for one in blind(habit + weeks).values()} == {Verdict.POSSIBLE}
+
+
+def test_who_began_when_an_archive_ended_is_asked_about_and_not_accused() -> None:
+    moved = before(copy="keep@oldvault.example") + inside(20, "keep@newvault.example")
+    one = blind(moved)["keep@newvault.example"]
+    assert one.verdict is Verdict.POSSIBLE
+    assert "It began when keep@oldvault.example ended" in one.reason
+    stays = moved + inside(20, "keep@oldvault.example", start=10, name="on")
+    assert blind(stays)["keep@newvault.example"].verdict is Verdict.PROBABLE  # the other goes on: nothing was replaced
+
+
+def test_a_service_that_is_blind_copied_on_purpose_is_named_and_not_accused() -> None:
+    one = blind(before() + inside(20, "12345@bcc.hubspot.com"))["12345@bcc.hubspot.com"]
+    assert one.verdict is Verdict.POSSIBLE
+    assert "a CRM drop box of HubSpot: check that the account is yours" in one.reason
+    assert blind(before() + inside(20, "12345@bcc-hubspot.example"))["12345@bcc-hubspot.example"].verdict is Verdict.PROBABLE
+
+
+def test_a_mailing_to_many_strangers_accuses_none_of_them() -> None:
+    crowd = " ".join(f"s{n}@seed{n}.example" for n in range(12))
+    mailings = [sent(day(1 + n), APP, to=f"list{n}@customer{n}.example", bcc=crowd, message_id=f"mass{n}") for n in range(8)]
+    assert {one.verdict for one in blind(before() + mailings).values()} == {Verdict.POSSIBLE}
+
+
+@pytest.mark.parametrize(
+    ("mails", "shown"),
+    [
+        pytest.param(relayed(14, "x@drop.example"), True, id="beside fourteen customers, where mail has one addressee"),
+        pytest.param(relayed(4, "x@drop.example"), False, id="too few"),
+        pytest.param(relayed(14, "x@drop.example", alone=True), False, id="alone: a customer"),
+        pytest.param(relayed(7, "x@drop.example") + relayed(7, "x@drop.example", start=3, alone=True), False, id="half of it alone"),
+    ],
+)  # fmt: skip
+def test_without_headers_the_company_tells(mails: list[Observation], shown: bool) -> None:
+    usual = relayed(60, start=-20, name="usual") + relayed(60, start=0.2, name="more")
+    found = blind(usual + mails)
+    assert ("x@drop.example" in found) is shown
+    if shown:
+        assert found["x@drop.example"].verdict is Verdict.PROBABLE
+        assert "it never received a message alone" in found["x@drop.example"].reason
+
+
+def test_where_mail_has_several_addressees_anyway_company_says_nothing() -> None:
+    usual = [one for start in (-20, 0.2) for one in relayed(60, "desk@agency.example", start=start, name="usual")]
+    found = blind(usual + relayed(6, "x@drop.example desk@agency.example", name="new"))
+    assert "desk@agency.example" not in found
+    assert found.get("x@drop.example") is None or found["x@drop.example"].verdict is Verdict.POSSIBLE
