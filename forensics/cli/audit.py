@@ -29,18 +29,13 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
         str | None, typer.Option(help="A shipped incident or a TOML file; without one, behaviour alone is judged.")
     ] = None,
     policy: Annotated[
-        list[Path] | None,
-        typer.Option(help="What the organisation expects (TOML); several are joined.", exists=True, dir_okay=False),
+        list[Path] | None, typer.Option(help="What we expect (TOML); several are joined.", exists=True, dir_okay=False)
     ] = None,
     indicators: Annotated[
-        list[Path] | None,
-        typer.Option(help="A STIX 2 bundle with more indicators; may be repeated.", exists=True, dir_okay=False),
+        list[Path] | None, typer.Option(help="A STIX 2 bundle with more indicators; repeatable.", exists=True, dir_okay=False)
     ] = None,
     mapping: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="How to read CSV or JSON that no parser knows: a shipped mapping's name or a TOML file; may be repeated."
-        ),
+        list[str] | None, typer.Option(help="How to read other CSV or JSON: a shipped mapping's name or a TOML file; repeatable.")
     ] = None,
     own_domain: Annotated[list[str] | None, typer.Option(help="A domain of ours; may be repeated. Wins over the policy.")] = None,
     content: Annotated[
@@ -82,6 +77,11 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
             detectors=tuple(name.strip() for name in detectors.split(",") if name.strip()),
         )  # fmt: skip
         case = forensics.audit(*evidence, out=out, incident=incident, policy=rules, options=options, watcher=watcher)
+    _tell(case, as_json=as_json, quiet=quiet)
+    raise typer.Exit(exit_code(case.summary, fail_on, strict=strict))
+
+
+def _tell(case: forensics.Case, *, as_json: bool, quiet: bool) -> None:
     summary = case.summary
     if not quiet:
         for remark in summary["incident"]["remarks"]:
@@ -92,7 +92,6 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
         from forensics.reporters.terminal import screen  # noqa: PLC0415
 
         data.print(screen(case))
-    raise typer.Exit(exit_code(summary, fail_on, strict=strict))
 
 
 def exit_code(summary: dict[str, Any], fail_on: str | None, *, strict: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ _REACH = 8 * _WEEK
 _COMPARED = np.array([day for day in range(-_REACH, _REACH + 1) if day])  # days before and behind
 _SHORTEST = timedelta(minutes=15)  # a mail server that starts again is silent for as long
 _ENOUGH = 20  # records that the same hours must hold elsewhere; that none comes by chance is one in 500 million, at random times
+_SURPRISE = 40  # bits: that records at random times all lie outside of the silence
 _DAYS = 3  # days to compare with
 _LONG_WEEKEND = timedelta(hours=96)
 # Whatever the time zone of the people, these hours in UTC belong to Monday to Friday
@@ -64,7 +66,7 @@ class Habits:
         least three such days, and three of four of them held at least `enough` records; of those whole weeks away three of
         four, too. So a night, a weekend, or an hourly batch is none: it is as silent on other days. With fewer days to
         compare, a silence counts from 96 hours on (a long weekend), if the mean rate makes it `enough` records; the log must
-        tell that rate from as long a time as the silence.
+        tell that rate from as long a time as the silence, and by so many records that chance would not leave them all outside.
         """
         begin, finish = micros(start), micros(end)
         held, weekly = self._elsewhere(begin, finish)
@@ -76,7 +78,8 @@ class Habits:
             return None
         around = max(int(self.times[-1]), finish) - min(int(self.times[0]), begin) - (finish - begin)
         expected = len(self.times) * (finish - begin) // around if around >= finish - begin else 0
-        return Silence(start, end, 0, expected) if expected >= enough else None
+        surprise = len(self.times) * math.log2(1 + (finish - begin) / around) if expected else 0.0
+        return Silence(start, end, 0, expected) if expected >= enough and surprise >= _SURPRISE else None
 
     def _elsewhere(self, begin: int, finish: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """How many records the same hours of other days held; and of those among them that are whole weeks away."""

@@ -107,10 +107,13 @@ def _end_with(sentinel: int) -> None:
 def _end(pool: ProcessPoolExecutor) -> None:
     """Close a pool without waiting for what its workers are at: nobody asks for it any more, and a part is whole or absent."""
     workers = list((getattr(pool, "_processes", None) or {}).values())  # no public way before Python 3.14
+    manager = getattr(pool, "_executor_manager_thread", None)  # which the pool forgets when it is shut down
     pool.shutdown(wait=False, cancel_futures=True)
     for worker in workers:
         worker.terminate()
     pool.shutdown(wait=True)
+    if manager is not None:  # else the interpreter, as it ends, may speak to it while it closes its pipe
+        manager.join()
 
 
 def _alone(function: Callable[[Task], Result], task: Task) -> Result | Lost:

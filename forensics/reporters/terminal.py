@@ -99,7 +99,7 @@ def _coverage(summary: dict[str, Any]) -> RenderableType:
 
 def _at_most(counts: dict[str, int]) -> list[tuple[int, str]]:
     """The bound beside what is shown, where mail went the compromised way without a record of its recipients."""
-    if not counts["cohort_messages"]:
+    if not counts.get("cohort_messages") or "exposed_at_most" not in counts:  # a case of an older version has no such figure
         return []
     words = "at most exposed: these, and all that went the compromised way in the window without a record of its recipients"
     return [(counts["exposed_at_most"], words)]

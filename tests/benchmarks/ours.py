@@ -52,7 +52,7 @@ def _read(case: Case, path: Path, _scratch: Path, wanted: str) -> Work:
         messages = hits = defects = 0
         for record in parser.read(source):
             if isinstance(record, Fragment):
-                messages += 1
+                messages += record.observation.kind != "session"
                 hits += any(one.address == wanted for one in record.observation.recipients)
             elif isinstance(record, Defect):
                 defects += 1
@@ -81,8 +81,10 @@ def _tables(case: Case, path: Path, scratch: Path, wanted: str) -> Work:
         def count() -> Found:
             messages, hits = set(), set()
             for part in sorted(scratch.glob("fragments/*.parquet")):
-                for rows in pq.ParquetFile(part).iter_batches(columns=["key", "start", "recipients"]):
+                for rows in pq.ParquetFile(part).iter_batches(columns=["key", "kind", "start", "recipients"]):
                     for row in rows.to_pylist():
+                        if row["kind"] == "session":
+                            continue
                         identity = row["key"] if in_pieces else row["start"]
                         messages.add(identity)
                         if any(one["address"] == wanted for one in row["recipients"]):
