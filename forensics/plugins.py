@@ -107,11 +107,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Answers one question about recipients over the tables of a case; see DETECTOR TABLES in `envelopes`."""
+    """Answers one question about recipients over the tables of a case; see DETECTOR TABLES in `envelopes`.
+
+    `limits`: asked after `detect` on the same connection, says in sentences what in this evidence could have gone unnoticed.
+    """
 
     name: str
     question: str
     detect: Callable[[duckdb.DuckDBPyConnection, Scope], Iterator[Finding]]
+    limits: Callable[[duckdb.DuckDBPyConnection, Scope], list[str]] | None = None
     default: bool = True
     version: int = 1
 

@@ -232,7 +232,8 @@ class _Run:
         lay_out(connection, self.incident, self.policy)
         self.watcher.step("Looking for recipients that nobody expects")
         failed: list[str] = []
-        findings = list(self._detect(connection, failed))
+        limits: list[str] = []
+        findings = list(self._detect(connection, failed, limits))
         judge(connection, findings, self.incident.cohort)
         read = self._read_content(connection, items)
         contents = [one for one in read if one.flagged]
@@ -244,13 +245,14 @@ class _Run:
         tables = dict(answers.tables)
         tables["coverage"] = [one.row() for one in stretches]
         tables["defects"] = _defect_rows(connection, asked, planned, problems, [*failed, *_broken_plugins()])
-        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts, unflagged)
+        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts, unflagged, limits)
 
-    def _detect(self, connection: duckdb.DuckDBPyConnection, failed: list[str]) -> Iterator[Finding]:
+    def _detect(self, connection: duckdb.DuckDBPyConnection, failed: list[str], limits: list[str]) -> Iterator[Finding]:
         scope = Scope(self.incident, self.policy)
         for detector in chosen_detectors(self.options.detectors):
             try:
                 yield from list(detector.detect(connection, scope))
+                limits += detector.limits(connection, scope) if detector.limits else []
             except Exception as error:  # noqa: BLE001  a foreign detector may fail in any way; its silence must be shown
                 failed.append(f"the detector {detector.name} failed ({type(error).__name__}): its question stays unanswered")
 
@@ -282,7 +284,7 @@ class _Run:
         told = Told(
             answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
             answered.clocks, sum(item.size for item in items.values()), len(items) - _unread_items(answered.tables["defects"], items),
-            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged, self.remarks,
+            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged, self.remarks, answered.limits,
         )  # fmt: skip
         for name in CONTRACT:
             self.case.write_contract(name, answered.tables[name])
@@ -319,6 +321,7 @@ class _Answered:
     duplicates: list[Item]
     receipts: Sequence[Receipt]
     unflagged: Unflagged
+    limits: Sequence[str]
 
 
 def chosen_detectors(names: Iterable[str]) -> list[Detector]:

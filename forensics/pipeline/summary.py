@@ -45,6 +45,7 @@ class Told:
     run: Mapping[str, Any]
     unflagged: Unflagged
     remarks: Sequence[str] = ()  # on indicators that were handed in
+    limits: Sequence[str] = ()  # what the detectors could not have noticed
 
 
 def excused(connection: duckdb.DuckDBPyConnection, asked: Asked, window: Window) -> list[dict[str, Any]]:
@@ -87,6 +88,7 @@ def summarise(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, An
         "counts": _counts(connection, told),
         "verdicts": _verdicts(told.tables),
         "proofs": _proofs(told.tables),
+        "detection_limits": list(told.limits),
         "excused": excused(connection, told.asked, told.window),
         "unread": _unread(told.tables, told.asked.contents),
         "defects": _defects(told.tables["defects"]),

@@ -362,7 +362,7 @@ _BLANK_SUMMARY: dict[str, Any] = {
     "window": {"start": None, "end": None, "basis": ""},
     "conclusion": "cannot_tell", "conclusion_text": "", "ongoing": "unknown", "ongoing_text": "", "coverage_text": "",
     "counts": dict.fromkeys(("evidence_files", "evidence_bytes", "observations", "messages", "judged_messages"), ""),
-    "verdicts": {}, "proofs": {}, "excused": [], "defects": {"total": 0, "by_reason": []},
+    "verdicts": {}, "proofs": {}, "detection_limits": [], "excused": [], "defects": {"total": 0, "by_reason": []},
     "unread": {"messages_without_content": 0, "messages_partial": 0, "parts": []},
     "own_domains": {"domains": [], "basis": ""}, "clocks": [], "next_steps": [], "case": {"number": "", "custodian": "", "contact": ""},
 }  # fmt: skip

@@ -59,6 +59,8 @@ def screen(case: Case) -> RenderableType:
         parts.append(_credentials(credentials))
     if (people := _of_exposed(case.read("people"))).shape[0]:
         parts.append(_people(people))
+    if limits := summary.get("detection_limits"):
+        parts.append(_limits(limits))
     if review := [one for one in summary["excused"] if one["review"]]:
         parts.append(_review(review))
     parts += [_steps(summary), _files(case)]
@@ -95,6 +97,12 @@ def _coverage(summary: dict[str, Any]) -> RenderableType:
         )
     more = f"\n{len(rows) - 2 * _ROWS} more in coverage.csv" if len(rows) > 2 * _ROWS else ""
     return Group(Text(f"\n{plain(summary['coverage_text'])}{more}", style="bold"), table)
+
+
+def _limits(sentences: list[str]) -> RenderableType:
+    text = Text("\nWhat would not stand out among unknown recipients\n", style="bold")
+    text.append("\n".join(f"• {plain(one)}" for one in sentences), style="not bold dim")
+    return text
 
 
 def _at_most(counts: dict[str, int]) -> list[tuple[int, str]]:

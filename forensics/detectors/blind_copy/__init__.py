@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import duckdb
 
-from forensics.detectors.blind_copy.counting import addresses_of, company, passing, predecessor, units_inside
-from forensics.detectors.blind_copy.unit import COVERED_SHARE, MIN_COVERED, MIN_MESSAGES, MIN_THREADS, Unit
+from forensics.detectors.blind_copy.counting import STANDING_SHARE, addresses_of, company, passing, predecessors, units_inside
+from forensics.detectors.blind_copy.limits import limits
+from forensics.detectors.blind_copy.unit import MIN_COVERED, MIN_MESSAGES, MIN_THREADS, Unit
 from forensics.detectors.blind_copy.words import features, sentence
 from forensics.known_services import known_service, providers
 from forensics.model import Finding, Verdict
@@ -28,17 +29,31 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
     start = scope.policy.window_for(scope.incident).start
     units = {row["uid"]: Unit(**row, service=_service(row["domain"])) for row in units_inside(connection, start, providers())}
     strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
-    covering = [uid for uid in strangers if units[uid].messages >= MIN_COVERED and units[uid].share >= COVERED_SHARE]
+    covering = [uid for uid in strangers if units[uid].messages >= MIN_COVERED and units[uid].share >= STANDING_SHARE]
     for uid, figures in company(connection, strangers, covering).items():
         units[uid] = replace(units[uid], **figures)
     if start is not None:
         for uid, count, messages in _taking_turns([units[uid] for uid in strangers], passing(connection, start)):
             units[uid] = replace(units[uid], rotation=count, rotated=messages)
+    for uid, (follows, followed) in _successors(connection, units.values(), start).items():
+        units[uid] = replace(units[uid], follows=follows, followed=followed)
     for unit in units.values():
-        if unit.is_collector(start) and unit.first_inside is not None:
-            follows, followed = predecessor(connection, unit.uid, unit.first_inside, unit.before)
-            unit = replace(unit, follows=follows, followed=followed)  # noqa: PLW2901  the same unit, of which more is known
         yield from _findings(connection, unit, start)
+
+
+def _successors(
+    connection: duckdb.DuckDBPyConnection, units: Iterable[Unit], start: datetime | None
+) -> dict[int, tuple[str, int]]:
+    """Collectors that took the place of a blind recipient that ended, and which; an heir that received most comes first, and each has one."""
+    taken: set[str] = set()
+    heirs: dict[int, tuple[str, int]] = {}
+    for unit in sorted(units, key=lambda one: (-one.messages, one.uid)):
+        if unit.is_collector(start):
+            free = [one for one in predecessors(connection, unit, start) if one[0] not in taken]
+            if free:
+                heirs[unit.uid] = free[0]
+                taken.add(free[0][0])
+    return heirs
 
 
 def _findings(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> Iterator[Finding]:
@@ -72,20 +87,20 @@ def _taking_turns(strangers: Iterable[Unit], before: Mapping[int, tuple[int, int
 
     `before`: for each sender, its messages before the window, those among them with a blind recipient that soon went, and its messages inside.
     """
-    turns: dict[int, list[Unit]] = {}
+    turns: dict[tuple[int, bool], list[Unit]] = {}
     for unit in strangers:
-        alone = unit.known_blind == unit.messages == unit.sole and unit.accompanied == unit.messages
-        if alone and unit.first_inside is not None and len(unit.sids) == 1:
-            turns.setdefault(unit.sids[0], []).append(unit)
-    for sid, found in turns.items():
+        if unit.first_inside is not None and len(unit.sids) == 1 and unit.takes_a_turn:
+            turns.setdefault((unit.sids[0], bool(unit.known_blind)), []).append(unit)
+    for (sid, known), found in turns.items():
         chain = sorted(found, key=lambda unit: (_begin(unit), unit.uid))
         messages, threads = sum(unit.messages for unit in chain), sum(unit.threads for unit in chain)
         overlaps = sum(_begin(later) < _end(earlier) for earlier, later in pairwise(chain))
+        beside = sum(unit.accompanied for unit in chain)
         sent, passed, inside = before.get(sid, (0, 0, 0))
         usual = (passed + 1) / (sent + 2) * inside
-        if len(chain) < MIN_TURNS or messages < MIN_MESSAGES or threads < MIN_THREADS or overlaps > MAX_OVERLAPS * len(chain):
+        if len(chain) < MIN_TURNS or threads < MIN_THREADS or overlaps > MAX_OVERLAPS * len(chain):
             continue
-        if _rarity(messages, usual) >= RARE:
+        if beside >= MIN_MESSAGES and (not known or _rarity(messages, usual) >= RARE):
             yield from ((unit.uid, len(chain), messages) for unit in chain)
 
 
@@ -104,4 +119,8 @@ def _rarity(count: int, usual: float) -> float:
     return (count * math.log(count / usual) - count + usual) / math.log(2)
 
 
-DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, version=2)
+def _limits(connection: duckdb.DuckDBPyConnection, scope: Scope) -> list[str]:
+    return limits(connection, scope.policy.window_for(scope.incident).start)
+
+
+DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=3)

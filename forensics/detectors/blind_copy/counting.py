@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-__all__ = ["addresses_of", "company", "passing", "predecessor", "units_inside"]
+from forensics.detectors.blind_copy.unit import Unit
+
+__all__ = ["addresses_of", "company", "passing", "predecessors", "units_inside"]
 
 CROWD = 50  # recipients; a mailing to more says nothing of who stands beside whom
 STANDING_SHARE, STANDING_MESSAGES = 0.5, 20  # what goes along with most mail of its senders is no addressee of it
@@ -115,9 +117,10 @@ WITH mine AS (
   SELECT c.uid, c.msg, any_value(c.sid) AS sid, count(DISTINCT c.aid) AS own_addresses, bool_or(c.blind = 'yes') AS blind, min(c.sent_at) AS sent_at
   FROM candidates c SEMI JOIN suspects USING (uid) GROUP BY c.uid, c.msg
 ),
-strangers AS (SELECT msg, count(*) AS units FROM mine GROUP BY msg),
+strangers AS (SELECT msg, count(*) FILTER (s.uid IS NULL) AS units FROM mine LEFT JOIN standing s USING (uid) GROUP BY msg),
 counted AS (
-  SELECT m.uid, m.msg, m.sid, m.sent_at, a.others - CASE WHEN s.uid IS NULL THEN m.own_addresses ELSE 0 END AS others, t.units = 1 AS sole
+  SELECT m.uid, m.msg, m.sid, m.sent_at, a.others - CASE WHEN s.uid IS NULL THEN m.own_addresses ELSE 0 END AS others,
+         t.units <= (s.uid IS NULL)::INT AS sole
   FROM mine m JOIN addressees a USING (msg) JOIN strangers t USING (msg) LEFT JOIN standing s ON s.uid = m.uid
 ),
 beside AS (
@@ -181,23 +184,33 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, A
 _PREDECESSORS = """
 WITH ours AS (SELECT DISTINCT sid FROM candidates WHERE uid = $uid),
 others AS (
-  SELECT u.uid, count(DISTINCT c.msg) FILTER (c.sent_at < $first) AS earlier, max(c.sent_at) AS last, bool_or(c.visible) AS visible
+  SELECT u.uid, count(DISTINCT c.msg) FILTER (c.sent_at < $first) AS earlier, min(c.sent_at) AS begun,
+         max(c.sent_at) AS last, bool_or(c.visible) AS visible
   FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid)
   WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY u.uid
 )
-SELECT n.unit, o.earlier FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid)
-WHERE NOT visible AND earlier >= greatest($share * $before, $least) AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
-ORDER BY earlier DESC, n.unit LIMIT 1
+SELECT n.unit, o.earlier, abs(epoch(last - $first)) AS apart FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid)
+WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $before, $least) AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
+ORDER BY apart, earlier DESC, n.unit
 """
 HANDOVER = 7  # days
+SETTLED = timedelta(30)  # where the window has no start, what began so long before it ended is no passing guest
 SUCCEEDED_SHARE = 0.5
 
 
-def predecessor(connection: duckdb.DuckDBPyConnection, uid: int, first: datetime, before: int) -> tuple[str, int]:
-    """A blind recipient of the same senders whose mail ended when this unit's began, and how much of their `before` messages it had."""
-    bounds = {"uid": uid, "first": first, "before": before, "share": SUCCEEDED_SHARE, "days": HANDOVER, "least": REGULAR}
-    rows = _rows(connection, _PREDECESSORS, bounds)
-    return (rows[0]["unit"], rows[0]["earlier"]) if rows else ("", 0)
+def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[str, int]]:
+    """Blind recipients of the same senders whose mail ended when this unit's began, each with how many earlier messages it had.
+
+    The nearest in time first. They were there before the window: of two strangers that came inside it, one excuses nothing of the other.
+    """
+    first = unit.first_inside
+    if first is None or unit.share < SUCCEEDED_SHARE:
+        return []
+    bounds = {
+        "uid": unit.uid, "first": first, "before": unit.before, "share": SUCCEEDED_SHARE, "days": HANDOVER, "least": REGULAR,
+        "settled": start or first - SETTLED,
+    }  # fmt: skip
+    return [(row["unit"], row["earlier"]) for row in _rows(connection, _PREDECESSORS, bounds)]
 
 
 # Blind recipients that came and soon went, before the window: a habit of the sender

@@ -17,11 +17,13 @@ MIN_BASELINE = 20
 ALONE_SHARE = 0.8
 # Where To and Cc are unknown, standing beside others by chance so often must be as rare as this.
 MIN_SURPRISE = 30  # bits: one in a thousand million
+MIN_PARTNERS = 6  # external parties beside it, where no earlier mail tells who is usual: a lively contact has a few
 WORTH_A_LOOK = 8  # bits; half of it where nearly every message is another conversation
 ACCOMPANIED = 0.8  # part of its messages that had another addressee
 HEADERLESS_SHARE = 0.5
 MAX_CROWD = 6  # other addressees on average: more is a mailing
 MIN_COVERED, COVERED_SHARE = 20, 0.9  # messages, and part of its senders' mail, from which on it covers that mail
+SCATTERED = 0.8  # part of its messages that are a conversation each
 MIN_SOLE = 0.5  # part of its messages in which it is the only stranger: a mailing has many
 
 
@@ -109,9 +111,28 @@ class Unit:
             return False
         return (self.partners >= 2 or self.people >= MIN_THREADS) and self.most <= 0.8 * self.messages  # noqa: PLR2004  more than one
 
+    @property
+    def takes_a_turn(self) -> bool:
+        """Whether it was the one stranger of all its messages: each known to be blind, or all that its sender sent in that time."""
+        if self.sole != self.messages:
+            return False
+        if self.known_blind:
+            return self.known_blind == self.accompanied == self.messages
+        return self.share >= COVERED_SHARE
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether nearly each of its messages is another conversation among outsiders, and it the only stranger in most."""
+        apart = self.threads >= max(MIN_THREADS, SCATTERED * self.messages) and self.sole >= MIN_SOLE * self.messages
+        return apart and self.partners >= MIN_THREADS + 1 and self.is_accompanied and self.crowd <= MAX_CROWD
+
     def stands_out(self, start: datetime | None) -> bool:
         """Whether it is worth a look where nobody knows To and Cc: never alone, beside many, and more often than chance would have it."""
-        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_mixed:
+        if not self.is_stranger(start) or self.messages < MIN_MESSAGES:
+            return False
+        if self.is_scattered or self.rotation:
+            return True
+        if not self.is_mixed:
             return False
         if self.covers or not self.is_accompanied:
             return self.covers
@@ -122,7 +143,9 @@ class Unit:
         """Whether it has the pattern of an exfiltration address."""
         if self.related or self.service or self.follows:
             return False
-        if self.rotation and self.rotated >= 2 * self.rotation:  # one message each may be a person who sends to many
+        if (
+            self.known_blind and self.rotation and self.rotated >= 2 * self.rotation
+        ):  # one message each may be a person who sends to many
             return True
         if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread or self.crowd > MAX_CROWD:
             return False
@@ -130,7 +153,9 @@ class Unit:
             return self.sole >= MIN_SOLE * self.messages and (self.before >= MIN_BASELINE or self.share >= ALONE_SHARE)
         if self.before >= MIN_BASELINE:
             return self.covers or (self.is_accompanied and self.surprise >= MIN_SURPRISE)
-        return self.covers or (self.is_accompanied and (self.share >= ALONE_SHARE or self.surprise >= 2 * MIN_SURPRISE))
+        if self.covers or (self.is_accompanied and self.share >= ALONE_SHARE):
+            return True
+        return self.is_accompanied and self.surprise >= 2 * MIN_SURPRISE and self.partners >= MIN_PARTNERS
 
     def score(self, start: datetime | None) -> float:
         """0 to 1: what speaks for a collector, each feature with its weight."""
@@ -143,4 +168,6 @@ class Unit:
         if self.known_blind:
             role = self.sole / self.messages
         total = min(1.0, total + 0.2 * role * min(1.0, MAX_CROWD / (self.crowd + 1)) + 0.2 * bool(self.rotation))
-        return round(total * (0.3 if self.service else 0.5 if self.follows else 0.9 if self.related else 1.0), 3)
+        total *= 0.7 if self.ever_visible or self.wrote else 1.0
+        total *= 0.7 if self.crowd > MAX_CROWD else 1.0 if self.is_mixed else 0.8
+        return round(total * (0.3 if self.service else 0.35 if self.follows else 0.9 if self.related else 1.0), 3)

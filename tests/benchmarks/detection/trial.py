@@ -221,6 +221,9 @@ def _seen(innocent: Innocent, ranked: list[Judged]) -> Seen:
 def undecidable(attack: Attack, hidden: int) -> str:
     """Why nothing in the evidence of an attack tells it from innocent mail, "" if something does.
 
-    Without headers one more recipient of mail to one and the same party looks like one more party.
+    Without headers one more recipient of mail to one party looks like one more person of it, and one of mail to two parties like
+    the consultant or project lead who works for both: the innocent look-alikes of the exam include such people.
     """
-    return "no headers, and one party" if not hidden and attack.apparent == 1 else ""
+    if hidden or attack.apparent > 2:
+        return ""
+    return "no headers, and one party" if attack.apparent == 1 else "no headers, and two parties"
