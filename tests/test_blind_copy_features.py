@@ -37,6 +37,7 @@ class Row(NamedTuple):
 _BY_HEADERS = {"known": SHOWN, "unknown": UNSEEN}
 ROWS = (
     Row("messages", "known", {"messages": 5, "known_blind": 5, "sole": 5, "accompanied": 5, "threads": 5}, {"messages": 4, "known_blind": 4, "sole": 4, "accompanied": 4, "threads": 4}),
+    Row("messages in which it is known to be blind", "known", {"known_blind": 4}, {"known_blind": 3}),
     Row("different conversations", "known", {"threads": 4}, {"threads": 3}),
     Row("outside parties beside it", "known", {"partners": 3, "people": 3}, {"partners": 2, "people": 5}),
     Row("people beside it, where the parties are few", "known", {"partners": 1, "people": 6}, {"partners": 1, "people": 5}),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import duckdb
 
-from forensics.detectors.blind_copy.counting import STANDING_SHARE, addresses_of, company, passing, predecessors, units_inside
+from forensics.detectors.blind_copy.counting import addresses_of, company, passing, predecessors, units_inside
 from forensics.detectors.blind_copy.limits import limits
-from forensics.detectors.blind_copy.unit import MIN_COVERED, MIN_MESSAGES, MIN_THREADS, Unit
+from forensics.detectors.blind_copy.unit import MIN_MESSAGES, MIN_THREADS, Unit
 from forensics.detectors.blind_copy.words import features, sentence
 from forensics.known_services import known_service, providers
 from forensics.model import Finding, Verdict
@@ -28,17 +28,17 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
     """One finding for each unexpected blind recipient inside the window: `probable` with the pattern, else `possible`."""
     start = scope.policy.window_for(scope.incident).start
     units = {row["uid"]: Unit(**row, service=_service(row["domain"])) for row in units_inside(connection, start, providers())}
-    strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
-    covering = [uid for uid in strangers if units[uid].messages >= MIN_COVERED and units[uid].share >= STANDING_SHARE]
-    for uid, figures in company(connection, strangers, covering).items():
+    for uid, figures in company(connection).items():
         units[uid] = replace(units[uid], **figures)
+    strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
     if start is not None:
         for uid, count, messages in _taking_turns([units[uid] for uid in strangers], passing(connection, start)):
             units[uid] = replace(units[uid], rotation=count, rotated=messages)
     for uid, (follows, followed) in _successors(connection, units.values(), start).items():
         units[uid] = replace(units[uid], follows=follows, followed=followed)
+    addresses = addresses_of(connection)
     for unit in units.values():
-        yield from _findings(connection, unit, start)
+        yield from _findings(unit, addresses[unit.uid], start)
 
 
 def _successors(
@@ -56,13 +56,12 @@ def _successors(
     return heirs
 
 
-def _findings(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> Iterator[Finding]:
+def _findings(unit: Unit, addresses: Sequence[str], start: datetime | None) -> Iterator[Finding]:
     collector = unit.is_collector(start)
     if unit.known_blind == 0 and not collector and not unit.stands_out(start):
         return  # To and Cc are unknown and nothing stands out: any addressee would look like this
     if unit.alias_only and unit.was_in_use(start):
         return  # a list or forward that was there before: whoever wrote to the alias addressed it
-    addresses = addresses_of(connection, unit.uid)
     for address in addresses:
         others = len(addresses) - 1
         named = f"{address}, counted together with {others} more at {unit.unit}," if others else address

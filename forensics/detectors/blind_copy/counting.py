@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
-import pandas as pd
 
-from forensics.detectors.blind_copy.unit import Unit
+from forensics.detectors.blind_copy.unit import COVERED_SHARE, MIN_MESSAGES, Unit
 
 __all__ = ["addresses_of", "company", "passing", "predecessors", "units_inside"]
 
@@ -46,9 +45,11 @@ FROM copied WHERE judged AND NOT trace_only GROUP BY msg
 
 _CANDIDATES = """
 CREATE OR REPLACE TEMP TABLE candidates AS
-SELECT c.msg, c.aid, u.uid, c.blind, c.alias, c.sent_at, c.sid, p.parties
+SELECT u.uid, c.msg, any_value(c.sid) AS sid, any_value(p.parties) AS parties, min(c.sent_at) AS sent_at, bool_or(c.blind = 'yes') AS blind,
+       bool_and(c.alias) AS alias, count(*) AS addresses
 FROM copied c JOIN units u USING (aid) JOIN parties p USING (msg)
 WHERE c.judged AND c.in_window AND NOT u.own AND u.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND c.blind != 'no'
+GROUP BY u.uid, c.msg
 """
 
 # How much of each sender's mail a unit received, in all the evidence
@@ -66,9 +67,10 @@ WHERE judged AND sent_at IS NOT NULL AND (list_contains(routes, 'api') OR list_c
 """
 
 _FEATURES = """
+CREATE OR REPLACE TEMP TABLE features AS
 WITH inside AS (
-  SELECT uid, count(DISTINCT msg) AS messages, count(DISTINCT parties) AS threads, count(DISTINCT sid) AS senders,
-         count(DISTINCT msg) FILTER (blind = 'yes') AS known_blind, bool_and(alias) AS alias_only,
+  SELECT uid, count(*) AS messages, count(DISTINCT parties) AS threads, count(DISTINCT sid) AS senders,
+         count(*) FILTER (blind) AS known_blind, bool_and(alias) AS alias_only,
          min(sent_at) AS first_inside, max(sent_at) AS last_inside
   FROM candidates GROUP BY uid
 ),
@@ -92,7 +94,20 @@ SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, known_bli
        coalesce(before, 0) AS before, coalesce(during, 0) AS during
 FROM inside i JOIN (SELECT uid, any_value(unit) AS unit, min(domain) AS domain, any_value(related) AS related FROM units GROUP BY uid) n USING (uid) LEFT JOIN ever USING (uid) LEFT JOIN wrote w USING (uid)
 LEFT JOIN compared USING (uid)
-ORDER BY n.unit
+"""
+
+# Nothing but blind copies connects a stranger with us, and not before the window
+_SUSPECTS = """
+CREATE OR REPLACE TEMP TABLE suspects AS
+SELECT uid, messages >= $messages AND during > 0 AND messages >= $share * during AS covers FROM features
+WHERE NOT (coalesce(first_use < $start::TIMESTAMPTZ, false) OR alias_only OR ever_visible OR wrote)
+"""
+
+# Of the others no figure could tell anything: nobody knows whether they were blind, and they are few or not alone
+_TELLING = """
+CREATE OR REPLACE TEMP TABLE telling AS
+SELECT * FROM features
+WHERE known_blind > 0 OR (uid IN (SELECT uid FROM suspects) AND (messages >= $least OR (messages > 1 AND messages >= $covered * during)))
 """
 
 # What goes along with most mail of its senders is no addressee of it: how many others a message has is counted without
@@ -100,7 +115,7 @@ _STANDING = """
 CREATE OR REPLACE TEMP TABLE standing AS
 SELECT s.uid FROM shares s JOIN (SELECT sid, count(*) AS sent FROM messages WHERE judged GROUP BY sid) m USING (sid)
 GROUP BY s.uid HAVING sum(s.messages) >= $messages AND sum(s.messages) >= $share * sum(m.sent)
-UNION SELECT unnest($covering::BIGINT[])
+UNION SELECT uid FROM suspects WHERE covers
 """
 
 _ADDRESSEES = """
@@ -113,13 +128,11 @@ WHERE m.judged AND NOT m.attempt GROUP BY ALL
 
 # Who stands beside a suspect: `others` addressees of its message without itself, and the units most often among them
 _COMPANY = """
-WITH mine AS (
-  SELECT c.uid, c.msg, any_value(c.sid) AS sid, count(DISTINCT c.aid) AS own_addresses, bool_or(c.blind = 'yes') AS blind, min(c.sent_at) AS sent_at
-  FROM candidates c SEMI JOIN suspects USING (uid) GROUP BY c.uid, c.msg
-),
-strangers AS (SELECT msg, count(*) FILTER (s.uid IS NULL) AS units FROM mine LEFT JOIN standing s USING (uid) GROUP BY msg),
+WITH all_strangers AS (SELECT * FROM candidates SEMI JOIN suspects USING (uid)),
+strangers AS (SELECT msg, count(*) FILTER (s.uid IS NULL) AS units FROM all_strangers LEFT JOIN standing s USING (uid) GROUP BY msg),
+mine AS (SELECT * FROM all_strangers SEMI JOIN telling USING (uid)),
 counted AS (
-  SELECT m.uid, m.msg, m.sid, m.sent_at, a.others - CASE WHEN s.uid IS NULL THEN m.own_addresses ELSE 0 END AS others,
+  SELECT m.uid, m.msg, m.sid, m.sent_at, a.others - CASE WHEN s.uid IS NULL THEN m.addresses ELSE 0 END AS others,
          t.units <= (s.uid IS NULL)::INT AS sole
   FROM mine m JOIN addressees a USING (msg) JOIN strangers t USING (msg) LEFT JOIN standing s ON s.uid = m.uid
 ),
@@ -132,7 +145,7 @@ partners AS (SELECT uid, count(DISTINCT other) FILTER (NOT own) AS partners, cou
 most AS (SELECT uid, max(n) AS most FROM (SELECT uid, other, count(DISTINCT msg) AS n FROM beside WHERE NOT own GROUP BY ALL) GROUP BY uid),
 usual AS (SELECT sid, count(*) AS sent, count(*) FILTER (others >= 2) AS several FROM addressees GROUP BY sid),
 lone AS (
-  SELECT u.uid, count(DISTINCT c.msg) AS alone FROM copied c JOIN units u USING (aid) SEMI JOIN suspects USING (uid) JOIN messages m USING (msg)
+  SELECT u.uid, count(DISTINCT c.msg) AS alone FROM copied c JOIN units u USING (aid) SEMI JOIN telling USING (uid) JOIN messages m USING (msg)
   WHERE c.judged AND c.in_window AND NOT c.trace_only AND NOT c.visible AND m.receivers <= 1 GROUP BY u.uid
 ),
 habit AS (
@@ -153,29 +166,30 @@ def units_inside(connection: duckdb.DuckDBPyConnection, start: datetime | None, 
 
     A unit is a registrable domain, or one address where the domain is known from other mail (`related`) or is one of the
     `shared` ones, where anybody can have a mailbox. `before` counts its senders' mail before the window (before its first copy, where
-    the window has no start), `during` theirs between its first and its last copy.
+    the window has no start), `during` theirs between its first and its last copy. Left out are units of which nothing can be told: perhaps
+    blind, perhaps not, and on few messages.
     """
     connection.execute(_UNITS, {"start": start, "shared": sorted(shared)})
     for statement in (_PARTIES, _CANDIDATES, _SHARES, _TIMELINE):
         connection.execute(statement)
-    return _rows(connection, _FEATURES, {"start": start})
+    connection.execute(_FEATURES, {"start": start})
+    connection.execute(_SUSPECTS, {"start": start, "messages": STANDING_MESSAGES, "share": STANDING_SHARE})
+    connection.execute(_TELLING, {"least": MIN_MESSAGES, "covered": COVERED_SHARE})
+    return _rows(connection, "SELECT * FROM telling ORDER BY unit")
 
 
-def company(connection: duckdb.DuckDBPyConnection, uids: list[int], covering: list[int]) -> dict[int, dict[str, Any]]:
-    """Who stood beside each of these units in its messages, and how that compares with the rest of the same senders' mail.
+def company(connection: duckdb.DuckDBPyConnection) -> dict[int, dict[str, Any]]:
+    """Who stood beside each stranger of these units in its messages, and how that compares with the rest of the same senders' mail.
 
-    Those that are `covering` their senders' mail are company of nobody, as those that always went along with most of it.
+    What always went along with most mail of its senders is company of nobody, and so is a stranger that does so since it came.
     """
-    connection.register("incoming", pd.DataFrame({"uid": pd.array(uids, "int64")}))
-    connection.execute("CREATE OR REPLACE TEMP TABLE suspects AS SELECT uid FROM incoming")
-    connection.unregister("incoming")
-    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE, "covering": covering})
+    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE})
     connection.execute(_ADDRESSEES)
     return {row["uid"]: row for row in _rows(connection, _COMPANY, {"crowd": CROWD})}
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, Any]) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, bounds)
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    cursor = connection.execute(query, bounds or {})
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -233,7 +247,15 @@ def passing(connection: duckdb.DuckDBPyConnection, start: datetime) -> dict[int,
     return {row["sid"]: (row["sent"], row["passed"], row["inside"]) for row in rows}
 
 
-def addresses_of(connection: duckdb.DuckDBPyConnection, uid: int) -> list[str]:
-    """The addresses of a unit that received such copies, sorted."""
-    query = "SELECT address FROM units SEMI JOIN (SELECT aid FROM candidates) USING (aid) WHERE uid = $uid ORDER BY address"
-    return [address for (address,) in connection.execute(query, {"uid": uid}).fetchall()]
+_ADDRESSES = """
+SELECT u.uid, list(u.address ORDER BY u.address) AS addresses
+FROM units u SEMI JOIN telling t ON t.uid = u.uid SEMI JOIN (
+  SELECT aid FROM copied WHERE judged AND in_window AND entry IS NULL AND NOT trace_only AND blind != 'no'
+) c ON c.aid = u.aid
+WHERE NOT u.own AND u.indicator = '' GROUP BY u.uid
+"""
+
+
+def addresses_of(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
+    """The addresses of each unit that received such copies, sorted."""
+    return {row["uid"]: row["addresses"] for row in _rows(connection, _ADDRESSES)}

@@ -11,6 +11,7 @@ __all__ = ["MIN_BASELINE", "MIN_MESSAGES", "MIN_THREADS", "Unit"]
 # A collector shows in a handful of messages of unrelated threads; a colleague in copy stays in a thread or two.
 MIN_MESSAGES = 5
 MIN_THREADS = 4
+MIN_HIDDEN = 4
 # Below this many earlier messages of the same senders, "never seen before" means nothing.
 MIN_BASELINE = 20
 # Without earlier mail only near-complete coverage tells a collector from an archive that was always there.
@@ -112,6 +113,11 @@ class Unit:
         return (self.partners >= 2 or self.people >= MIN_THREADS) and self.most <= 0.8 * self.messages  # noqa: PLR2004  more than one
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether it is known to be blind often enough: of a person in touch with us a message or two may be."""
+        return self.known_blind >= MIN_HIDDEN or 2 * self.known_blind >= self.messages
+
+    @property
     def takes_a_turn(self) -> bool:
         """Whether it was the one stranger of all its messages: each known to be blind, or all that its sender sent in that time."""
         if self.sole != self.messages:
@@ -149,7 +155,7 @@ class Unit:
             return True
         if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread or self.crowd > MAX_CROWD:
             return False
-        if self.known_blind:
+        if self.is_hidden:
             return self.sole >= MIN_SOLE * self.messages and (self.before >= MIN_BASELINE or self.share >= ALONE_SHARE)
         if self.before >= MIN_BASELINE:
             return self.covers or (self.is_accompanied and self.surprise >= MIN_SURPRISE)
