@@ -128,13 +128,24 @@ def test_one_that_takes_a_turn_is_the_only_stranger_and_hidden_for_sure_or_in_al
 
 
 def test_limits_are_told_for_each_kind_of_evidence() -> None:
-    told = sentences([Sent(100, 0, 50, 10, 150), Sent(30, 0, 3, 1, 33), Sent(0, 200, 0, 20, 200), Sent(0, 40, 0, 36, 40)])
-    assert len(told) == 3
+    told = sentences(
+        [Sent(100, 0, 50, 10, 150), Sent(30, 0, 3, 1, 33), Sent(0, 200, 0, 20, 200), Sent(0, 40, 0, 36, 40), Sent(0, 4, 0, 0, 4)]
+    )
+    assert len(told) == 4
     assert "100 messages with headers, from 1 sender with earlier mail" in told[0]
     assert "fewer than 5 messages or 4 conversations" in told[0]
     assert "less than 80% of a sender's mail" in told[1]
-    assert "fewer than 5 to 36, depending on the sender, of these 240 messages" in told[2]
+    assert (
+        "240 messages without headers, from 2 senders: an address on fewer than 5 to 36, depending on the sender, of them"
+        in told[2]
+    )
+    assert told[3] == "4 messages without headers, from 1 sender: too few of each sender to tell anything."
     assert sentences([]) == ["No mail of ours lies in the window: nothing can be said of unknown recipients."]
+
+
+def test_without_a_window_each_recipient_is_compared_with_the_mail_before_it() -> None:
+    (told,) = sentences([Sent(100, 0, 0, 10, 150)], bounded=False)
+    assert "fewer than 5 messages, or there from the first days on less than 80% of a sender's mail" in told
 
 
 @pytest.mark.parametrize(("several", "sent", "least"), [(0, 100, 5), (50, 100, 8), (80, 100, 25), (100, 100, 90)])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import support
+from benchmarks.detection.table import markdown
 
 import forensics
 from forensics.cli import console
@@ -27,6 +28,7 @@ SAMPLE = support.ROOT / "sample_logs" / "incident"
 PROGRAM = [sys.executable, "-m", "forensics"]
 BLOCK = re.compile(r"^<!-- (?P<name>[^\n]+) -->\n```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 EXCERPT = re.compile(r"(?P<head><!-- excerpt:[^\n]*-->\n```text\n)(?P<text>.*?)(?P<tail>```\n<!-- end of excerpt -->)", re.DOTALL)
+DETECTION = re.compile(r"(?P<head><!-- detection: [^\n]*-->\n)(?P<text>.*?)(?P<tail><!-- end of detection -->)", re.DOTALL)
 AUDIT = "forensics audit sample_logs/incident --incident postmark-mcp --policy sample_logs/incident/policy.toml --out"
 
 
@@ -74,6 +76,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert "EXPOSURE SHOWN" in done.stdout
     return folder
+
+
+@pytest.mark.golden
+def test_detection_table_is_what_the_benchmark_kept(request: pytest.FixtureRequest) -> None:
+    kept = json.loads((support.ROOT / "docs" / "detection-benchmark.json").read_text(encoding="utf-8"))
+    expected = markdown(kept) + "\n"
+    if request.config.getoption("--update-golden"):
+        README.write_text(DETECTION.sub(lambda found: found["head"] + expected + found["tail"], readme()), encoding="utf-8")
+    match = DETECTION.search(readme())
+    assert match is not None
+    assert match["text"] == expected
 
 
 @pytest.mark.slow

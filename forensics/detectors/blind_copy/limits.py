@@ -49,44 +49,62 @@ class Sent:
 
 def limits(connection: duckdb.DuckDBPyConnection, start: datetime | None) -> list[str]:
     """Sentences on what could have gone unnoticed. Wants the tables that `counting` has made."""
-    return sentences([Sent(*row) for row in connection.execute(_SENT, {"start": start}).fetchall()])
+    return sentences([Sent(*row) for row in connection.execute(_SENT, {"start": start}).fetchall()], bounded=start is not None)
 
 
-def sentences(senders: Sequence[Sent]) -> list[str]:
-    """One sentence for each kind of evidence that the senders' mail leaves: with headers, without earlier mail, without headers."""
+def sentences(senders: Sequence[Sent], *, bounded: bool = True) -> list[str]:
+    """One sentence for each kind of evidence that the senders' mail leaves: with headers, without earlier mail, without headers.
+
+    Where the window has no start (not `bounded`), each recipient is compared with the mail before its own first copy.
+    """
     if not senders:
         return ["No mail of ours lies in the window: nothing can be said of unknown recipients."]
-    compared = [one for one in senders if one.known and one.before >= MIN_BASELINE]
-    uncompared = [one for one in senders if one.known and one.before < MIN_BASELINE]
-    blind = [one for one in senders if one.unknown]
+    shown = [one for one in senders if one.known]
     told = []
-    if compared:
-        told.append(
-            f"{_messages(one.known for one in compared)} with headers, from {_senders(compared)} with earlier mail to compare: every unexpected blind recipient "
-            f"is listed; one on fewer than {MIN_MESSAGES} messages or {MIN_THREADS} conversations would not stand out as probable."
+    if not bounded:
+        told += _with_headers(
+            shown,
+            "",
+            f"fewer than {MIN_MESSAGES} messages, or there from the first days on less than {ALONE_SHARE:.0%} of a sender's mail,",
         )
-    if uncompared:
-        told.append(
-            f"{_messages(one.known for one in uncompared)} with headers, from {_senders(uncompared)} with next to no earlier mail: every unexpected blind recipient "
-            f"is listed; one on less than {ALONE_SHARE:.0%} of a sender's mail would not stand out as probable."
+    else:
+        compared = [one for one in shown if one.before >= MIN_BASELINE]
+        uncompared = [one for one in shown if one.before < MIN_BASELINE]
+        told += _with_headers(
+            compared, " with earlier mail to compare", f"fewer than {MIN_MESSAGES} messages or {MIN_THREADS} conversations"
         )
-    if blind:
-        told.append(_without_headers(blind))
+        told += _with_headers(uncompared, " with next to no earlier mail", f"less than {ALONE_SHARE:.0%} of a sender's mail")
+    return told + _without_headers([one for one in senders if one.unknown])
+
+
+def _with_headers(senders: Sequence[Sent], what: str, below: str) -> list[str]:
+    if not senders:
+        return []
+    return [
+        (
+            f"{_messages(one.known for one in senders)} with headers, from {_senders(senders)}{what}: every unexpected blind recipient is listed; "
+            f"one on {below} would not stand out as probable."
+        )
+    ]
+
+
+def _without_headers(senders: Sequence[Sent]) -> list[str]:
+    telling = [one for one in senders if one.unknown >= one.least]
+    silent = [one for one in senders if one.unknown < one.least]
+    told = []
+    if telling:
+        least = [one.least for one in telling]
+        span = f"{min(least)}" if min(least) == max(least) else f"{min(least)} to {max(least)}, depending on the sender,"
+        usual = sum(one.several for one in telling) / sum(one.sent for one in telling)
+        told.append(
+            f"{_messages(one.unknown for one in telling)} without headers, from {_senders(telling)}: an address on fewer than {span} of them would not stand "
+            f"out, since {usual:.0%} of these senders' mail has several addressees anyway; nor would one beside fewer than two other parties."
+        )
+    if silent:
+        told.append(
+            f"{_messages(one.unknown for one in silent)} without headers, from {_senders(silent)}: too few of each sender to tell anything."
+        )
     return told
-
-
-def _without_headers(senders: Sequence[Sent]) -> str:
-    total, least = sum(one.unknown for one in senders), [one.least for one in senders]
-    several, sent = sum(one.several for one in senders), sum(one.sent for one in senders)
-    hidden = sum(one.unknown for one in senders if one.unknown < one.least)
-    span = f"{min(least)}" if min(least) == max(least) else f"{min(least)} to {max(least)}, depending on the sender,"
-    text = (
-        f"{_messages(one.unknown for one in senders)} without headers, from {_senders(senders)}: an address on fewer than {span} of these {total} messages "
-        f"would not stand out, since {several / sent:.0%} of these senders' mail has several addressees anyway; nor would one beside fewer than two other parties."
-    )
-    if hidden:
-        text += f" {hidden} of these messages come from senders with too few to tell anything."
-    return text
 
 
 def _messages(counts: Iterable[int]) -> str:
