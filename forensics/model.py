@@ -170,7 +170,8 @@ class Statement:
     """What a source says about its own completeness; feeds coverage, names no message.
 
     Kinds: "total" (`value` = rows that exist for a query by the source's own count, `rows` = rows in this record),
-    "lost" (`value` = lines or messages that the source says it dropped), "tally" (one per span, the last record: `value`
+    "lost" (`value` = lines or messages that the source says it dropped), "cut" (the answer names a further page; `rows` = rows in this one),
+    "tally" (one per span, the last record: `value`
     = records or lines met, `rows` = those among them that carry no fact of mail), "suppression" (`address` is on a
     provider's suppression list, `note` says why), "empty" (an answer without rows: not the same as "nothing happened"), "server" (`note` = what the program behind `scope`
     says it is, or by which mark it is known), "daily" (`value` = messages sent on the day in `note`, US Eastern; weak evidence at most),

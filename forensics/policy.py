@@ -46,10 +46,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class HostWindow:
-    """When one machine ran the bad version. It narrows the window only for messages tied to that host."""
+    """When one machine ran the bad version. It narrows the window only for messages tied to that host.
+
+    `folders` are the names, in lower case, of folders of evidence that are its disk or a copy of it.
+    """
 
     host: str
     window: Window
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Policy:
             expected=tuple(_expected(one, source) for one in _tables(data, "expected", source)),
             window=read_window(data.get("window", {}), source),
             host_windows=tuple(
-                HostWindow(str(one.get("host", "")).lower(), read_window(one, source))
+                _host_window(one, source)
                 for one in _tables(data, "host_window", source)
             ),
             servers=tuple(
@@ -145,6 +149,16 @@ class Policy:
         """Whether a canonical address lies at an own domain or sub-domain."""
         domain = domain_of(address)
         return any(is_within(domain, own) for own in self.domains)
+
+    def host_of(self, path: str) -> str:
+        """The host of a `[[host_window]]` on whose disk a piece of evidence lies: one folder of its path bears its name.
+
+        "" where none does, or folders of two hosts do: nothing is narrowed on a doubt.
+        """
+        hosts = {(folder, one.host) for one in self.host_windows for folder in one.folders}
+        folders = set(path.lower().split("/")[:-1])
+        found = {host for folder, host in hosts if folder in folders}
+        return found.pop() if len(found) == 1 else ""
 
     def window_for(self, incident: Incident) -> Window:
         """The window of the case: the policy's edges where it names them, else the incident's."""
@@ -194,6 +208,13 @@ def _expected(data: Mapping[str, Any], source: str) -> Expected:
         raise IncidentError(msg)
     valid = read_window({"start": _midnight(data.get("since")), "end": _midnight(data.get("until"))}, where)
     return Expected(address, domain, str(data.get("reason", "")), role, valid)
+
+
+def _host_window(data: Mapping[str, Any], source: str) -> HostWindow:
+    """A host's window; the folders of its disk are called as the host is, unless `folders` names them."""
+    host = str(data.get("host", "")).lower()
+    folders = _texts(data, "folders", f"{source}: [[host_window]]") if "folders" in data else [host]
+    return HostWindow(host, read_window(data, source), tuple(sorted(one.lower() for one in folders if one)))
 
 
 def _midnight(value: object) -> object:

@@ -148,7 +148,7 @@ def test_an_empty_answer_is_expired_and_no_proof_of_absence() -> None:
 
 def test_an_undated_record_is_told() -> None:
     mails = [*hourly(-1, 11), sent(None, message_id="u")]
-    assert "1 records carry no time" in stretches(mails)[0].note
+    assert "1 record carries no time" in stretches(mails)[0].note
 
 
 @pytest.mark.parametrize(("hours", "pause"), [([1] * 50, 6), ([20] * 50, 40), ([100] * 50, 72), ([1, 1], 72)])

@@ -13,18 +13,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import FORMATS, GOLDEN, ROOT, defects, golden_text, observations, read, statements
 
-from forensics.mapped import parser_of, parsers_from
+import forensics
+from forensics.leaks import load_rules, redact
+from forensics.mapped import parser_of, parsers_from, redacted
 from forensics.mapped.paths import MOST_VALUES, exists, texts_at
 from forensics.mapped.tables import split_row
 from forensics.mapped.times import time_in
 from forensics.mapping import MappingError, Place, load_mapping, read_mapping, shipped_mappings, zone_of
 from forensics.model import Defect, Direction, Fragment, Observation, Outcome, Role, Statement
+from forensics.pipeline.audit import Options
 from forensics.plugins import Parser, discover
+from forensics.policy import Policy
 
 SAMPLES = sorted(place for place in (ROOT / "sample_logs" / "mapped").glob("*/*") if place.is_file())
 
@@ -98,6 +103,7 @@ def lists() -> Parser:
 def table(*rows: dict[str, str], delimiter: str = ",", end: str = "\n") -> bytes:
     names = ["id", "from", "rcpt", "role", "state", "at", "done", "size", "way", "said"]
     out = io.StringIO()
+    names = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
     writer = csv.DictWriter(out, names, restval="", delimiter=delimiter, lineterminator=end)
     writer.writeheader()
     base = {"id": "<1@acme.example>", "from": "shop@acme.example", "rcpt": "bob@customer.example", "state": "done"}
@@ -746,6 +752,53 @@ def test_hostile_tables_cost_little(data: bytes) -> None:
     assert sum(len(one.observation.recipients) for one in records if isinstance(one, Fragment)) <= MOST_VALUES
 
 
+KEY = "sk_" + "live_RHd9MRHONf216qhYmDQIOFsY"
+WORDS = f"please use {KEY} today"
+COLUMNS = """[columns]
+envelope_sender = "esender"
+server = "host"
+stream = "stream"
+attachments = "files"
+"""
+FACTS = """[columns.facts]
+note = "note"
+password = "pw"
+[fields]
+"""
+FREE = BASE.replace("[columns]\n", COLUMNS).replace("[fields]\n", FACTS)
+
+
+@pytest.mark.parametrize("column", ["host", "stream", "files", "note", "from", "esender", "said", "state", "way", "role"])
+def test_no_secret_of_any_column_is_stored(column: str) -> None:
+    cells = {"id": "<1@a.example>", "rcpt": "bob@customer.example", "state": "Done"} | {column: WORDS}
+    parser = parser_of(read_mapping(FREE, "gateway.toml"))
+    for one in read(parser, table(cells)):
+        if isinstance(one, Fragment):
+            stored = repr(redacted(one, lambda text: redact(text, load_rules())))
+            assert (KEY in stored) is (column == "said")  # replies are redacted where those of all parsers are
+            assert "bob@customer.example" in stored
+        else:
+            assert KEY not in repr(one)
+
+
+def test_a_column_called_password_tells_what_is_in_it() -> None:
+    cells = {"id": "<1@a.example>", "rcpt": "bob@customer.example", "state": "Done", "pw": "Tr0ub4dor&3x", "note": "Tuesday"}
+    (one,) = [each for each in read(parser_of(read_mapping(FREE, "gateway.toml")), table(cells)) if isinstance(each, Fragment)]
+    facts = dict(redacted(one, lambda text: redact(text, load_rules())).observation.facts)
+    assert "Tr0ub4dor" not in facts["password"]
+    assert facts["note"] == "Tuesday"
+    assert redacted(one, lambda text: text) is one
+
+
+@pytest.mark.parametrize("column", ["note", "host", "files", "said"])
+def test_a_text_is_never_cut_within_a_word(column: str) -> None:
+    parser = parser_of(read_mapping(FREE, "gateway.toml"))
+    for before in (*range(170, 201), *range(970, 999), *range(1970, 2001)):
+        cells = {"id": "<1@a.example>", "rcpt": "bob@customer.example", "state": "Done", column: f"{'x' * before} {KEY}"}
+        (one,) = [each for each in read(parser, table(cells)) if isinstance(each, Fragment)]
+        assert (KEY in repr(one)) or (KEY[:4] not in repr(one))
+
+
 def test_no_subject_or_reply_is_in_a_reason_and_subjects_are_given_to_the_hash_only() -> None:
     data = b"message_id,recipient,status,subject,response\n<1@a.example>,none,planted-one,planted-two,planted-three\n"
     parser = parser_of(load_mapping("recipient-rows"))
@@ -753,3 +806,31 @@ def test_no_subject_or_reply_is_in_a_reason_and_subjects_are_given_to_the_hash_o
     good = only(parser, data.replace(b"none", b"bob@customer.example"))
     assert good.subject == "planted-two"
     assert "planted-two" not in repr(replace(good, recipients=()))
+
+
+def test_a_secret_of_no_column_reaches_the_case(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(FREE, encoding="utf-8")
+    (tmp_path / "evidence").mkdir()
+    columns = ("host", "stream", "files", "note", "from", "esender", "said", "state", "way", "role", "size", "done")
+    cells = [
+        {
+            "id": f"<{n}@a.example>",
+            "rcpt": "bob@customer.example",
+            "state": "Done",
+            "at": "2025-09-18 10:00:00",
+            column: f"{WORDS} {n}",
+        }
+        for n, column in enumerate(columns)
+    ]
+    (tmp_path / "evidence" / "x.csv").write_bytes(table(*cells))
+    options = Options(mappings=(str(tmp_path / "m.toml"),))
+    case = forensics.audit(
+        tmp_path / "evidence", out=tmp_path / "case", options=options, policy=Policy(domains=("acme.example",))
+    )
+    assert len(case.read("messages")) == len(columns)
+    needle = KEY[:12]
+    for path in case.path.rglob("*"):
+        if path.suffix == ".parquet":
+            assert needle not in repr(duckdb.read_parquet(str(path)).fetchall()), path.name
+        elif path.is_file():
+            assert needle.encode() not in path.read_bytes(), path.name

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from forensics.coverage.stretches import Stretch
+from forensics.coverage.scopes import Stretch
 from forensics.dates import readable
 
 __all__ = ["Conclusion", "Seen", "conclude", "last_record"]

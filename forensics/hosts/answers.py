@@ -93,8 +93,10 @@ def policy_text(survey: Survey) -> str:
     """`[[host_window]]` tables for a policy file, with the basis of each edge as comments. For a person to check.
 
     The start is the earliest time that the evidence cannot exclude; an end stands only where a removal is told. A host
-    without a sighting gets no window, and so is not narrowed at all.
+    without a sighting gets no window, and so is not narrowed at all. Logs that name no host (those of MCP clients) are of the
+    host in whose folder they lie; `folders` names these where they are not called as the host is.
     """
+    disks = {one.name: one.disks for one in survey.hosts}
     parts = [
         "# When each machine may have run the bad version. Check each before use: a window that is too narrow hides exposure."
     ]
@@ -107,6 +109,8 @@ def policy_text(survey: Survey) -> str:
         parts.append(f"# End: {one.end_basis}.")
         parts.append("[[host_window]]")
         parts.append(f"host = {json.dumps(one.host)}")
+        if disks.get(one.host, ()) != (one.host,):
+            parts.append(f"folders = {json.dumps(list(disks.get(one.host, ())))}")
         parts += [f"{name} = {zulu(edge)}" for name, edge in (("start", window.start), ("end", window.end)) if edge is not None]
     if not survey.exposures:
         parts.append("# No host showed one: no window is narrowed.")

@@ -60,13 +60,18 @@ class HostRoot:
 
 @dataclass(frozen=True, slots=True)
 class HostSeen:
-    """What was walked of one host; `problems` counts all, also those beyond the number that is kept."""
+    """What was walked of one host; `problems` counts all, also those beyond the number that is kept.
+
+    `disks` are the names of the folders that were handed in for it: evidence that lies in such a folder is of this host. A name
+    that was handed in for two hosts tells nothing, and is left out.
+    """
 
     name: str
     files: int
     folders: int
     links: int
     problems: int
+    disks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,8 @@ def survey(
     sightings: list[Sighting] = []
     problems: list[Problem] = []
     tallies: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for root in _roots(paths):
+    roots = list(_roots(paths))
+    for root in roots:
         reader = _Reader(root, wanted, folders, limits, with_git=with_git)
         counted = tallies[root.name]
         tally, unread = Tally(tell=partial(progress, root.name)), 0
@@ -135,7 +141,10 @@ def survey(
             notes = (*notes, "Of the running machine, /proc, /sys and /dev were left out: the kernel's, and no files.")
     kept = _without_repetition(_with_origin(sightings))
     return Survey(
-        hosts=tuple(HostSeen(name, *counts) for name, counts in sorted(tallies.items())),
+        hosts=tuple(
+            HostSeen(name, files, folders_met, links, unread, _disks(name, roots))
+            for name, (files, folders_met, links, unread) in sorted(tallies.items())
+        ),
         exposures=exposures(kept, wanted.start),
         sightings=kept,
         problems=tuple(sorted(problems, key=lambda one: (one.path, one.start, one.reason))),
@@ -163,6 +172,14 @@ def _roots(paths: Iterable[str | os.PathLike[str] | HostRoot]) -> Iterator[HostR
         seen |= {(root.name, place), (name, place)}
         taken.add(name)
         yield HostRoot(name, place)
+
+
+def _disks(host: str, roots: Iterable[HostRoot]) -> tuple[str, ...]:
+    """The names, in lower case, of the folders that were handed in for this host and for no other."""
+    hosts: dict[str, set[str]] = defaultdict(set)
+    for one in roots:
+        hosts[harmless(one.path.name.lower())].add(one.name)
+    return tuple(sorted(folder for folder, names in hosts.items() if folder and names == {host}))
 
 
 def _exact_versions(incident: Incident) -> dict[str, list[str]]:

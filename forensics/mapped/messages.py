@@ -156,7 +156,7 @@ def _recipients(record: Record, mapping: Mapping, places: Table[str, Place], eve
     copy = base if told is None else told
     apart = not {"envelope", "recipient"}.isdisjoint(places)
     at, stamp = _moment(event)
-    reply = "\n".join(record.all(places.get("reply")))[:_MOST_REPLY]
+    reply = _cut("\n".join(record.all(places.get("reply"))), _MOST_REPLY)
 
     def of_event(address: str, written: str, role: Role, *, original: str = "", seen: str = "") -> Recipient:
         return Recipient(address, role, copy, written, original, reply, at, stamp, seen=seen)
@@ -226,8 +226,13 @@ def _size(record: Record, places: Table[str, Place]) -> int:
     return -1
 
 
+def _cut(text: str, most: int) -> str:
+    """A text of so many characters at most, without the word that it would break off in: no rule knows half a secret."""
+    return text if len(text) <= most else (f"{text[:most].rpartition(' ')[0]} ..." if " " in text[:most] else "...")
+
+
 def _facts(record: Record, form: Form, further: Table[str, str]) -> tuple[tuple[str, str], ...]:
-    found = {name: "; ".join(record.all(place))[:_MOST_FACT] for name, place in form.facts}
+    found = {name: _cut("; ".join(record.all(place)), _MOST_FACT) for name, place in form.facts}
     return tuple(sorted((name, value) for name, value in {**found, **further}.items() if value))
 
 
@@ -253,12 +258,12 @@ def observed(record: Record, mapping: Mapping, form: Form, span: Span) -> Observ
     return Observation(
         span, f"mapped:{mapping.name}", mapping.grain, mapping.route,
         _meaning(record, word, mapping.directions, "direction", Direction.UNKNOWN) if word else Direction(direction),
-        server=(record.one(places, "server") or constants.get("server", "")).strip()[:_MOST_LABEL],
-        stream=(record.one(places, "stream") or constants.get("stream", "")).strip()[:_MOST_LABEL],
+        server=_cut((record.one(places, "server") or constants.get("server", "")).strip(), _MOST_LABEL),
+        stream=_cut((record.one(places, "stream") or constants.get("stream", "")).strip(), _MOST_LABEL),
         message_id=message_id, ids=ids, sender=senders[0][0] if senders else envelope_sender, envelope_sender=envelope_sender,
         subject=decode_words(record.one(places, "subject")), size=_size(record, places),
         readings=tuple(one for one in (at, late) if one), recipients=recipients,
         header_known=_header_known(record, mapping, form, recipients),
-        attachments=tuple(one[:_MOST_LABEL] for one in record.all(places.get("attachments"))),
+        attachments=tuple(_cut(one, _MOST_LABEL) for one in record.all(places.get("attachments"))),
         facts=_facts(record, form, {} if recipients else {"recipients_unknown": "true"}),
     )  # fmt: skip

@@ -14,24 +14,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forensics.jsonstream import Fields, Page, load
-from forensics.model import Body, Direction, Observation, Outcome, Part, Reading, Recipient, Route, Span, Unread
-from forensics.plugins import Parser, Record, Source
+from forensics.model import Body, Direction, Observation, Outcome, Reading, Recipient, Route, Span, Unread
+from forensics.plugins import Parser
 from forensics.provider_events import (
     BOUNCE_LATENESS,
+    GONE,
     OTHER,
     PART,
     UNSIGNED,
     Provider,
     after_data,
     author,
-    claims,
     facts,
+    kept_texts,
     label,
     message_id,
     moment,
     named,
-    read,
+    reader,
     reading,
+    sniffer,
     word,
 )  # fmt: skip
 
@@ -159,38 +161,26 @@ def body(raw: bytes, kind: str) -> Body:
     """The content in details: HTML; attachments are told by number only."""
     record = load(raw)
     if record is None or kind != "details":
-        return Body(unread=(Unread("", "the record cannot be read again"),))
+        return GONE
     fields = Fields(record)
-    html = fields.text("body")
-    parts = (Part("text/html", "text/html", html.encode("utf-8", "replace"), charset="utf-8"),) if html else ()
-    unread = [Unread("text/html", "is no text")] if "body" in fields.wrong else []
+    parts, unread = kept_texts(fields, html="body")
     if fields.count("attachmentCount"):
         unread.append(Unread("attachment", "attachments are counted in this answer, and not in it"))
-    return Body(fields.text("subject"), parts, tuple(unread))
+    return Body(fields.text("subject"), tuple(parts), tuple(unread))
 
 
 _PROVIDER = Provider(_NAME, "Brevo", _kind, _observe, frozenset({"events", "transactionalEmails"}))
-
-
-def _read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and statements of one member, in file order; see `provider_events.read`."""
-    return read(source, _PROVIDER)
 
 
 def _is_empty_page(page: Page, head: bytes) -> bool:  # noqa: ARG001  the key of its list is enough
     return page.name == "transactionalEmails" or page.fields.keys() >= {"email", "subject", "date"}
 
 
-def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether the first record is an event of Brevo's, or tells of a mail that it sent."""
-    return claims(head, _PROVIDER, _is_empty_page)
-
-
 PARSER = Parser(
     name=_NAME,
     title="Brevo (Sendinblue): webhooks, API events, lists and details",
-    sniff=_sniff,
-    read=_read,
+    sniff=sniffer(_PROVIDER, _is_empty_page),
+    read=reader(_PROVIDER),
     shows=frozenset({"recipients", "outcome", "content"}),
     body=body,
 )

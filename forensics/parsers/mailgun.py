@@ -11,28 +11,30 @@ Shapes: documentation.mailgun.com, "Events", "Webhooks", "Storing and Retrieving
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from forensics.jsonstream import Fields, Page, load
-from forensics.model import Body, Direction, Observation, Outcome, Part, Recipient, Role, Route, Span, Unread
-from forensics.plugins import Parser, Record, Source
+from forensics.model import Body, Direction, Observation, Outcome, Recipient, Role, Route, Span, Unread
+from forensics.plugins import Parser
 from forensics.provider_events import (
     BOUNCE_LATENESS,
+    GONE,
     OTHER,
     UNSIGNED,
     Provider,
     after_data,
     author,
-    claims,
     facts,
+    kept_texts,
     label,
     message_id,
     moment,
     named,
     posted_form,
-    read,
+    reader,
     reading,
+    sniffer,
     texts,
     word,
 )  # fmt: skip
@@ -224,41 +226,25 @@ def body(raw: bytes, kind: str) -> Body:
     """The content of a stored message: text and HTML; attachments lie elsewhere, at addresses that have expired."""
     record = load(raw)
     if record is None or kind != "stored":
-        return Body(unread=(Unread("", "the record cannot be read again"),))
+        return GONE
     fields = Fields(record)
-    kinds = (("body-plain", "text/plain"), ("body-html", "text/html"))
-    parts = [
-        Part(media, media, text.encode("utf-8", "replace"), charset="utf-8")
-        for name, media in kinds
-        if (text := fields.text(name))
-    ]
+    parts, wrong = kept_texts(fields, plain="body-plain", html="body-html")
     unread = [Unread(f"attachment:{name}", "its bytes are not in the export") for name in texts(fields, "attachments", "name")]
-    unread += [Unread(media, "is no text") for name, media in kinds if name in fields.wrong]
-    return Body(fields.text("subject"), tuple(parts), tuple(unread))
+    return Body(fields.text("subject"), tuple(parts), (*unread, *wrong))
 
 
 _PROVIDER = Provider(_NAME, "Mailgun", _kind, _observe, frozenset({"items"}), _form)
-
-
-def _read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and statements of one member, in file order; see `provider_events.read`."""
-    return read(source, _PROVIDER)
 
 
 def _is_empty_page(page: Page, head: bytes) -> bool:
     return page.name == "items" and b'"paging"' in head and b".mailgun.net/" in head
 
 
-def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether the first record is an event of Mailgun's, or a message that it keeps."""
-    return claims(head, _PROVIDER, _is_empty_page)
-
-
 PARSER = Parser(
     name=_NAME,
     title="Mailgun: API events, webhooks, stored messages",
-    sniff=_sniff,
-    read=_read,
+    sniff=sniffer(_PROVIDER, _is_empty_page),
+    read=reader(_PROVIDER),
     shows=frozenset({"recipients", "header", "outcome", "content"}),
     body=body,
 )

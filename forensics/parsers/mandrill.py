@@ -17,23 +17,25 @@ from typing import Any
 
 from forensics.jsonstream import Fields, load
 from forensics.model import Body, Direction, Observation, Outcome, Part, Recipient, Role, Route, Span, Unread
-from forensics.plugins import Parser, Record, Source
+from forensics.plugins import Parser
 from forensics.provider_events import (
     BOUNCE_LATENESS,
+    GONE,
     OTHER,
     UNSIGNED,
     Provider,
     after_data,
     author,
-    claims,
     facts,
+    kept_texts,
     label,
     message_id,
     moment,
     named,
     posted_form,
-    read,
+    reader,
     reading,
+    sniffer,
     texts,
     word,
 )  # fmt: skip
@@ -200,15 +202,9 @@ def body(raw: bytes, kind: str) -> Body:
     """The content of one recipient's message: text, HTML and attachments."""
     record = load(raw)
     if record is None or kind != "content":
-        return Body(unread=(Unread("", "the record cannot be read again"),))
+        return GONE
     fields = Fields(record)
-    kinds = (("text", "text/plain"), ("html", "text/html"))
-    parts = [
-        Part(media, media, text.encode("utf-8", "replace"), charset="utf-8")
-        for name, media in kinds
-        if (text := fields.text(name))
-    ]
-    unread = [Unread(media, "is no text") for name, media in kinds if name in fields.wrong]
+    parts, unread = kept_texts(fields, plain="text", html="html")
     for one in _attached(fields):
         if isinstance(one, Part):
             parts.append(one)
@@ -220,21 +216,11 @@ def body(raw: bytes, kind: str) -> Body:
 _PROVIDER = Provider(_NAME, "Mandrill", _kind, _observe, form=_form)
 
 
-def _read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and statements of one member, in file order; see `provider_events.read`."""
-    return read(source, _PROVIDER)
-
-
-def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether the first record is an event of Mandrill's, a row of its search, or a message that it kept."""
-    return claims(head, _PROVIDER)
-
-
 PARSER = Parser(
     name=_NAME,
     title="Mandrill: webhooks and posted forms, search, content, answers to sending",
-    sniff=_sniff,
-    read=_read,
+    sniff=sniffer(_PROVIDER),
+    read=reader(_PROVIDER),
     shows=frozenset({"recipients", "outcome", "content"}),
     body=body,
 )

@@ -12,25 +12,27 @@ Shapes: resend.com/docs, "Retrieve Email", "List Emails", "Webhooks: event types
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from forensics.jsonstream import Fields, load
-from forensics.model import Body, Direction, Observation, Outcome, Part, Recipient, Role, Route, Span, Unread
-from forensics.plugins import Parser, Record, Source
+from forensics.model import Body, Direction, Observation, Outcome, Recipient, Role, Route, Span, Unread
+from forensics.plugins import Parser
 from forensics.provider_events import (
+    GONE,
     OTHER,
     UNSIGNED,
     Provider,
     author,
-    claims,
     facts,
+    kept_texts,
     label,
     message_id,
     named,
-    read,
+    reader,
     reading,
+    sniffer,
     texts,
     word,
 )
@@ -143,15 +145,9 @@ def body(raw: bytes, kind: str) -> Body:
     """The content of a message: text and HTML; attachments are in another answer of the API."""
     record = load(raw)
     if record is None or kind.startswith("webhook:"):
-        return Body(unread=(Unread("", "the record cannot be read again"),))
+        return GONE
     fields = Fields(record)
-    kinds = (("text", "text/plain"), ("html", "text/html"))
-    parts = [
-        Part(media, media, text.encode("utf-8", "replace"), charset="utf-8")
-        for name, media in kinds
-        if (text := fields.text(name))
-    ]
-    unread = [Unread(media, "is no text") for name, media in kinds if name in fields.wrong]
+    parts, unread = kept_texts(fields, plain="text", html="html")
     unread += [
         Unread(f"attachment:{name}", "its bytes are not in this answer") for name in texts(fields, "attachments", "filename")
     ]
@@ -161,21 +157,11 @@ def body(raw: bytes, kind: str) -> Body:
 _PROVIDER = Provider(_NAME, "Resend", _kind, _observe, frozenset({"data"}))
 
 
-def _read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and statements of one member, in file order; see `provider_events.read`."""
-    return read(source, _PROVIDER)
-
-
-def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether the first record is a message or an event of Resend's."""
-    return claims(head, _PROVIDER)
-
-
 PARSER = Parser(
     name=_NAME,
     title="Resend: API messages, webhooks",
-    sniff=_sniff,
-    read=_read,
+    sniff=sniffer(_PROVIDER),
+    read=reader(_PROVIDER),
     shows=frozenset({"recipients", "header", "content", "blind"}),
     body=body,
 )

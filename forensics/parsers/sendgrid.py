@@ -16,7 +16,7 @@ from typing import Any
 
 from forensics.jsonstream import Fields
 from forensics.model import Direction, Observation, Outcome, Reading, Recipient, Route, Span
-from forensics.plugins import Parser, Record, Source
+from forensics.plugins import Parser
 from forensics.provider_events import (
     BOUNCE_LATENESS,
     OTHER,
@@ -24,14 +24,14 @@ from forensics.provider_events import (
     Provider,
     after_data,
     author,
-    claims,
     facts,
     label,
     message_id,
     moment,
     named,
-    read,
+    reader,
     reading,
+    sniffer,
     word,
 )  # fmt: skip
 
@@ -151,20 +151,10 @@ def _observe(fields: Fields, span: Span, kind: str) -> Observation | None:
 _PROVIDER = Provider(_NAME, "SendGrid", _kind, _observe, frozenset({"messages"}))
 
 
-def _read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and statements of one member, in file order; see `provider_events.read`."""
-    return read(source, _PROVIDER)
-
-
-def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether the first record is an event or a row of SendGrid's."""
-    return claims(head, _PROVIDER)
-
-
 PARSER = Parser(
     name=_NAME,
     title="SendGrid: event webhooks, Email Activity and Email Logs",
-    sniff=_sniff,
-    read=_read,
+    sniff=sniffer(_PROVIDER),
+    read=reader(_PROVIDER),
     shows=frozenset({"recipients", "outcome"}),
 )

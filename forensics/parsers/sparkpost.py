@@ -10,12 +10,12 @@ Shapes: developers.sparkpost.com, "Webhooks", "Events", "Transmissions".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from forensics.jsonstream import Fields, Page
 from forensics.model import Direction, Observation, Outcome, Recipient, Role, Route, Span
-from forensics.plugins import Parser, Record, Source
+from forensics.plugins import Parser
 from forensics.provider_events import (
     BOUNCE_LATENESS,
     OTHER,
@@ -23,13 +23,13 @@ from forensics.provider_events import (
     Provider,
     after_data,
     author,
-    claims,
     facts,
     label,
     moment,
     named,
-    read,
+    reader,
     reading,
+    sniffer,
     word,
 )
 
@@ -132,24 +132,14 @@ def _observe(fields: Fields, span: Span, kind: str) -> Observation | None:
 _PROVIDER = Provider(_NAME, "SparkPost", _kind, _observe, frozenset({"results"}))
 
 
-def _read(source: Source) -> Iterator[Record]:
-    """Fragments, defects and statements of one member, in file order; see `provider_events.read`."""
-    return read(source, _PROVIDER)
-
-
 def _is_empty_page(page: Page, head: bytes) -> bool:
     return page.name == "results" and "total_count" in page.fields and b'"links"' in head
-
-
-def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
-    """Whether the first record is an event of SparkPost's."""
-    return claims(head, _PROVIDER, _is_empty_page)
 
 
 PARSER = Parser(
     name=_NAME,
     title="SparkPost: webhooks, Events API",
-    sniff=_sniff,
-    read=_read,
+    sniff=sniffer(_PROVIDER, _is_empty_page),
+    read=reader(_PROVIDER),
     shows=frozenset({"recipients", "outcome", "blind"}),
 )

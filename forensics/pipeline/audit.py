@@ -14,16 +14,19 @@ import tomli_w
 
 from forensics import __version__
 from forensics.case import CONTRACT, Case, CaseError, engine
-from forensics.coverage import Seen, Stretch, conclude, last_record, survey
+from forensics.coverage import Seen, Stretch, conclude, held_against, last_record, survey
 from forensics.custody import LOG, CustodyLog, file_sha256, manifest_entries, write_manifest
 from forensics.dates import zulu
 from forensics.envelopes import infer_own_domains, lay_out
 from forensics.evidence import SPAN, Item, Problem, find, hashed
 from forensics.incident import NO_INCIDENT, Incident
+from forensics.leaks import RuleFile, load_rules, rule_files
 from forensics.mapping import load_mapping
 from forensics.model import Defect, Finding, Limits
 from forensics.pipeline.answers import Answers, Asked, answer
 from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
+from forensics.pipeline.collected import NONE_FOUND, Found, collected
+from forensics.pipeline.defects import defect_rows, unread_items
 from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
 from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, parse_batch, parsers, plan, remove_strays
 from forensics.pipeline.metadata import metadata
@@ -83,6 +86,7 @@ class Options:
     detectors: tuple[str, ...] = ()
     indicators: tuple[Path, ...] = ()  # STIX bundles
     mappings: tuple[str, ...] = ()  # names of shipped ones, or files
+    rules: tuple[Path, ...] = ()  # more rules on credentials and personal data, in our form or another scanner's
     span_size: int = SPAN
     limits: Limits = field(default_factory=Limits)
 
@@ -100,18 +104,21 @@ def audit(
 
     `incident` is a value, the name of a shipped incident, a file, or None (behaviour only). Evidence is opened read-only.
     A run that was interrupted resumes: parts that exist are not made again. Raises NoEvidenceError, CaseError, IncidentError,
-    MappingError.
+    MappingError, RuleError.
     """
     rules = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY
     known = incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT
     known, remarks = with_bundles(known, options.indicators, own=rules.domains)
     mappings = tuple((one.text, one.source) for one in map(load_mapping, options.mappings))
     mapped(mappings)  # a mistake is said before hours of reading
+    more_rules = rule_files(options.rules)
+    load_rules(*more_rules)
     run = _Run(
         case=Case.create(Path(out), key_file=options.key_file),
         incident=known,
         policy=rules,
         mappings=mappings,
+        more_rules=more_rules,
         remarks=remarks,
         options=options,
         executor=executor or default_executor(options.workers),
@@ -123,6 +130,7 @@ def audit(
         *options.not_evidence,
         *options.indicators,
         *options.mappings,
+        *options.rules,
         options.key_file,
         *(() if incident in Incident.shipped() else (incident,)),
     )
@@ -143,7 +151,9 @@ class _Run:
     watcher: Watcher
     started: datetime
     mappings: Mappings = ()
+    more_rules: tuple[RuleFile, ...] = ()
     remarks: tuple[str, ...] = ()  # on indicators that were handed in
+    found: Found = NONE_FOUND  # collected folders among the evidence
 
     def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
         chosen_detectors(self.options.detectors)  # a misspelt name is said before hours of reading
@@ -154,7 +164,9 @@ class _Run:
         items, problems, duplicates = self._take_in(roots, skip, log)
         if not items:
             raise NoEvidenceError(_nothing(roots, problems))
-        receipts, planned = self._parse(items)
+        self.found = collected([*items.values(), *duplicates])
+        problems += self.found.problems
+        receipts, planned = self._parse({key: item for key, item in items.items() if key not in self.found.papers})
         if not any(receipt.parsers for receipt in receipts):
             raise NoEvidenceError(_nothing(roots, [*problems, *(Problem(_path(items, d), d.reason) for d in planned)]))
         remove_strays(receipts, self.case.tables, lambda name: log.append("stale part removed", part=name))
@@ -193,7 +205,9 @@ class _Run:
     def _parse(self, items: dict[str, Item]) -> tuple[list[Receipt], list[Defect]]:
         defects: list[Defect] = []
         planned: list[Batch] = []
-        for one in plan(self.case.tables, self.case.key, list(items.values()), self.options.span_size, self.mappings):
+        for one in plan(
+            self.case.tables, self.case.key, list(items.values()), self.options.span_size, self.mappings, self.more_rules
+        ):
             if isinstance(one, Defect):
                 defects.append(one)
             else:
@@ -229,7 +243,10 @@ class _Run:
         if not self.policy.domains:
             self.policy = self.policy.with_own_domains(infer_own_domains(connection, self.incident))
             own_basis = "inferred from who submitted mail; name them in a policy or with --own-domain"
-        lay_out(connection, self.incident, self.policy)
+        places: dict[str, set[str]] = {}
+        for item in (*items.values(), *duplicates):
+            places.setdefault(item.id, set()).add(item.path)
+        lay_out(connection, self.incident, self.policy, places)
         self.watcher.step("Looking for recipients that nobody expects")
         failed: list[str] = []
         limits: list[str] = []
@@ -241,11 +258,13 @@ class _Run:
         unflagged = store_unflagged(self.case, connection, [one for one in read if not one.flagged])
         answers = answer(connection, asked)
         shows = {name: parser.shows for name, parser in self._parsers().items()}
-        stretches = survey(connection, shows, self.incident, self.policy, clocks, paths)
+        beside = held_against(connection, shows, self.incident, self.policy, self.found.collections)
+        stretches = survey(connection, shows, self.incident, self.policy, clocks, paths, beside=beside)
+        compared = (*(one.sentence() for one in beside.lacks), *self.found.remarks)
         tables = dict(answers.tables)
         tables["coverage"] = [one.row() for one in stretches]
-        tables["defects"] = _defect_rows(connection, asked, planned, problems, [*failed, *_broken_plugins()])
-        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts, unflagged, limits)
+        tables["defects"] = defect_rows(connection, asked, planned, problems, [*failed, *_broken_plugins()])
+        return _Answered(asked, answers, tables, stretches, clocks, own_basis, duplicates, receipts, unflagged, limits, compared)
 
     def _detect(self, connection: duckdb.DuckDBPyConnection, failed: list[str], limits: list[str]) -> Iterator[Finding]:
         scope = Scope(self.incident, self.policy)
@@ -261,7 +280,7 @@ class _Run:
         whose = "exposed and possible" if self.options.content == "possible" else self.options.content
         self.watcher.step(f"Reading the content of {whose} messages", len(found))
         contents: list[Content] = []
-        work = list(batches(found, items, self.case.key, self.options.limits))
+        work = list(batches(found, items, self.case.key, self.options.limits, self.more_rules))
         for batch, result in zip(work, self.executor.run(read_batch, work), strict=True):
             self.watcher.advance(len(batch.wanted))
             contents += [lost(one, result.reason) for one in batch.wanted] if isinstance(result, Lost) else result
@@ -283,8 +302,9 @@ class _Run:
         finished = datetime.now(UTC)
         told = Told(
             answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
-            answered.clocks, sum(item.size for item in items.values()), len(items) - _unread_items(answered.tables["defects"], items),
+            answered.clocks, sum(item.size for item in items.values()), len(items) - unread_items(answered.tables["defects"], items),
             {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged, self.remarks, answered.limits,
+            answered.compared,
         )  # fmt: skip
         for name in CONTRACT:
             self.case.write_contract(name, answered.tables[name])
@@ -293,7 +313,9 @@ class _Run:
         connection.close()
         write_reports(self.case)
         used = [*answered.asked.items.values(), *answered.duplicates]
-        self.case.write_metadata(tomli_w.dumps(metadata(self.incident, self.policy, self.options, self.mappings, used)))
+        self.case.write_metadata(
+            tomli_w.dumps(metadata(self.incident, self.policy, self.options, self.mappings, used, self.more_rules))
+        )
         evidence = {item.location: item.sha256 for item in [*items.values(), *answered.duplicates]}
         manifest = write_manifest(self.case.path, evidence, self.case.files())
         log.append("audit finished", conclusion=conclusion.word, manifest=file_sha256(manifest))
@@ -322,6 +344,7 @@ class _Answered:
     receipts: Sequence[Receipt]
     unflagged: Unflagged
     limits: Sequence[str]
+    compared: Sequence[str]
 
 
 def chosen_detectors(names: Iterable[str]) -> list[Detector]:
@@ -366,39 +389,6 @@ def _broken_plugins() -> list[str]:
         for one in discover(room)
         if one.plugin is None
     ]
-
-
-def _defect_rows(
-    connection: duckdb.DuckDBPyConnection,
-    asked: Asked,
-    planned: Sequence[Defect],
-    problems: Sequence[Problem],
-    failed: Sequence[str],
-) -> list[dict[str, Any]]:
-    rows = [
-        {"path": asked.path(evidence, member), "start": start, "end": end, "parser": parser, "reason": reason}
-        for evidence, member, start, end, parser, reason in connection.execute(
-            'SELECT evidence, member, start, "end", parser, reason FROM raw_defects'
-        ).fetchall()
-    ]
-    rows += [
-        {
-            "path": asked.path(one.span.evidence, one.span.member),
-            "start": one.span.start,
-            "end": one.span.end,
-            "parser": one.parser,
-            "reason": one.reason,
-        }
-        for one in planned
-    ]
-    rows += [{"path": one.path, "start": one.start, "end": one.start, "parser": "", "reason": one.reason} for one in problems]
-    rows += [{"path": "", "start": 0, "end": 0, "parser": "", "reason": reason} for reason in failed]
-    return sorted(rows, key=lambda row: (row["path"], row["start"], row["end"], row["parser"], row["reason"]))
-
-
-def _unread_items(defects: Sequence[dict[str, Any]], items: dict[str, Item]) -> int:
-    unknown = {row["path"] for row in defects if row["reason"].endswith(": not read") and not row["parser"]}
-    return sum(item.path in unknown for item in items.values())
 
 
 def _exposed_times(connection: duckdb.DuckDBPyConnection, verdict: str) -> list[datetime | None]:

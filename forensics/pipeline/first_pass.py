@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from forensics.case import write_file, write_part
 from forensics.columns import OBSERVATIONS, Encoder, defect_table, statement_table
 from forensics.evidence import Item, Member, MemberSource, Problem, first_bytes, head_of, members, spans
-from forensics.leaks import load_rules, redact
-from forensics.mapped import parsers_from
+from forensics.leaks import RuleFile, load_rules, redact
+from forensics.mapped import parsers_from, redacted
 from forensics.model import Defect, Fragment, Span, Statement
 from forensics.pipeline.executor import rare_collections
 from forensics.plugins import Parser, discover
@@ -69,11 +69,14 @@ class Batch:
     key: bytes = field(repr=False)
     works: tuple[Work, ...]
     mappings: Mappings = ()
+    rules: tuple[RuleFile, ...] = ()
 
     @property
     def name(self) -> str:
         """Hash of evidence, spans, parsers' versions and key: the same work has the same name in every run."""
         digest = hashlib.sha256(self.key)
+        for one in self.rules:  # what they find is redacted in the parts
+            digest.update(one.content)
         for work in self.works:
             known = [work.parser] if work.parser else sorted([*parsers(), *mapped(self.mappings)])
             versions = [f"{name}:{reader_of(name, self.mappings).version}" for name in known]
@@ -115,7 +118,9 @@ def identify(head: bytes, name: str, mappings: Mappings = ()) -> tuple[str, str]
     return "", "no parser knows this format: not read"
 
 
-def plan(tables: Path, key: bytes, items: Sequence[Item], span_size: int, mappings: Mappings = ()) -> Iterator[Batch | Defect]:
+def plan(
+    tables: Path, key: bytes, items: Sequence[Item], span_size: int, mappings: Mappings = (), rules: tuple[RuleFile, ...] = ()
+) -> Iterator[Batch | Defect]:
     """Batches for workers, in an order that depends on content only; unreadable items as defects.
 
     Small files of one format share a batch, big ones are cut into spans, containers go alone.
@@ -126,14 +131,14 @@ def plan(tables: Path, key: bytes, items: Sequence[Item], span_size: int, mappin
             if isinstance(work, Defect):
                 yield work
             elif not work.parser or item.size > BATCH_BYTES:
-                yield Batch(tables, key, (work,), mappings)
+                yield Batch(tables, key, (work,), mappings, rules)
             else:
                 pending = small.setdefault(work.parser, [])
                 pending.append(work)
                 if len(pending) >= BATCH_ITEMS or sum(one.item.size for one in pending) >= BATCH_BYTES:
-                    yield Batch(tables, key, tuple(small.pop(work.parser)), mappings)
+                    yield Batch(tables, key, tuple(small.pop(work.parser)), mappings, rules)
     for pending in small.values():
-        yield Batch(tables, key, tuple(pending), mappings)
+        yield Batch(tables, key, tuple(pending), mappings, rules)
 
 
 def _works(item: Item, span_size: int, mappings: Mappings) -> Iterator[Work | Defect]:
@@ -193,7 +198,8 @@ class _Parts:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.rules = load_rules()
+        rules = load_rules(*batch.rules)
+        self.redact = lru_cache(maxsize=4_096)(lambda text: redact(text, rules))  # columns repeat themselves
         self.writers: dict[str, PartWriter] = {}
         self.defects: list[Defect] = []
         self.statements: list[Statement] = []
@@ -208,8 +214,8 @@ class _Parts:
             writer = self.writers.get(parser)
             if writer is None:
                 target = self.batch.tables / "fragments" / f"{parser.replace(':', '.')}-{self.batch.name}.parquet"
-                writer = self.writers[parser] = PartWriter(target, self.batch.key, lambda text: redact(text, self.rules))
-            writer.add(record)
+                writer = self.writers[parser] = PartWriter(target, self.batch.key, self.redact)
+            writer.add(redacted(record, self.redact) if parser.startswith("mapped:") else record)
             self.fragments += 1
 
     def close(self) -> dict[str, list[str]]:

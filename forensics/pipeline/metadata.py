@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from forensics import __version__
 from forensics.evidence import Item
 from forensics.incident import Incident
+from forensics.leaks import RuleFile
 from forensics.pipeline.first_pass import Mappings
 from forensics.plugins import ROOMS, discover
 from forensics.policy import Policy
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["metadata"]
 
 
-def metadata(incident: Incident, policy: Policy, options: Options, mappings: Mappings, items: Iterable[Item]) -> dict[str, Any]:
+def metadata(
+    incident: Incident,
+    policy: Policy,
+    options: Options,
+    mappings: Mappings,
+    items: Iterable[Item],
+    rules: Iterable[RuleFile] = (),
+) -> dict[str, Any]:
     """What a case was made with: incident, policy, options, evidence and every plugin, as `case.toml` holds it."""
     return {
         "schema_version": 1,
@@ -38,6 +46,7 @@ def metadata(incident: Incident, policy: Policy, options: Options, mappings: Map
             "zone": str(options.zone or ""),
             "detectors": list(options.detectors),
             "mappings": [{"source": source, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text, source in mappings],
+            "rules": [{"source": one.name, "sha256": hashlib.sha256(one.content).hexdigest()} for one in rules],
         },
         "evidence": [
             {"path": item.path, "size": item.size, "sha256": item.sha256}

@@ -11,7 +11,7 @@ import duckdb
 
 from forensics.content import texts
 from forensics.evidence import Item, Member, MemberSource, members, read_ranges
-from forensics.leaks import load_rules, redact, scan
+from forensics.leaks import RuleFile, load_rules, redact, scan
 from forensics.model import Body, Leak, Limits, Span, Text, Unread
 from forensics.people import mentioned
 from forensics.pipeline.executor import rare_collections
@@ -55,6 +55,7 @@ class ContentBatch:
     wanted: tuple[Wanted, ...]
     key: bytes = field(repr=False)
     limits: Limits
+    rules: tuple[RuleFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +94,19 @@ def wanted(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> list
     ]
 
 
-def batches(found: Sequence[Wanted], items: dict[str, Item], key: bytes, limits: Limits) -> Iterator[ContentBatch]:
+def batches(
+    found: Sequence[Wanted], items: dict[str, Item], key: bytes, limits: Limits, rules: tuple[RuleFile, ...] = ()
+) -> Iterator[ContentBatch]:
     """Work for the executor: up to fifty records of one item each, in order; more where they are found by id."""
     pending: list[Wanted] = []
     for one in found:
         most = BATCH_BY_ID if parsers()[one.source].bodies else BATCH_MESSAGES
         if pending and (pending[0].span.evidence != one.span.evidence or len(pending) >= most):
-            yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits)
+            yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits, rules)
             pending = []
         pending.append(one)
     if pending:
-        yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits)
+        yield ContentBatch(items[pending[0].span.evidence], tuple(pending), key, limits, rules)
 
 
 @rare_collections()
@@ -166,7 +169,7 @@ def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Cont
     try:
         body = content if isinstance(content, Body) else _body_in(content, one)
         found = list(texts(body, readers(), batch.limits))
-        rules = load_rules()
+        rules = load_rules(*batch.rules)
         shown = [text for text in found if isinstance(text, Text)]
         scanned = scan(shown, rules, batch.key, one.sent_at)
         subject = redact(body.subject, rules)

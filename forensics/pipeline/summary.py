@@ -46,6 +46,7 @@ class Told:
     unflagged: Unflagged
     remarks: Sequence[str] = ()  # on indicators that were handed in
     limits: Sequence[str] = ()  # what the detectors could not have noticed
+    coverage_remarks: Sequence[str] = ()  # what one source has and another lacks, and what collections say of themselves
 
 
 def excused(connection: duckdb.DuckDBPyConnection, asked: Asked, window: Window) -> list[dict[str, Any]]:
@@ -85,6 +86,7 @@ def summarise(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, An
         "ongoing_text": told.conclusion.ongoing_text,
         "coverage": [one.row() for one in told.stretches],
         "coverage_text": told.conclusion.coverage_text,
+        "coverage_remarks": list(told.coverage_remarks),
         "counts": _counts(connection, told),
         "verdicts": _verdicts(told.tables),
         "proofs": _proofs(told.tables),

@@ -5,6 +5,7 @@ whole requests, with the body as a text inside; some are posted as forms. Here t
 one record means. None of what is stored shows who posted it: a signature travels in a header, and its key is not in the evidence.
 """
 
+from forensics.provider_events.content import GONE, kept_texts
 from forensics.provider_events.fields import (
     BOUNCE_LATENESS,
     UNSIGNED,
@@ -20,10 +21,10 @@ from forensics.provider_events.fields import (
     texts,
     word,
 )  # fmt: skip
-from forensics.provider_events.files import OTHER, PART, claims, read
+from forensics.provider_events.files import OTHER, PART, reader, sniffer
 from forensics.provider_events.posts import Provider
 
 __all__ = [
-    "BOUNCE_LATENESS", "OTHER", "PART", "UNSIGNED", "Provider", "after_data", "author", "claims", "facts", "label", "message_id", "moment",
-    "named", "posted_form", "read", "reading", "texts", "word",
+    "BOUNCE_LATENESS", "GONE", "OTHER", "PART", "UNSIGNED", "Provider", "after_data", "author", "facts", "kept_texts", "label",
+    "message_id", "moment", "named", "posted_form", "reader", "reading", "sniffer", "texts", "word",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from forensics.model import Defect, Fragment, Route, Span, Statement
 from forensics.provider_events.posts import BODIES, Held, Provider, held_in, is_empty, opened
 from forensics.syslog import Cut, lines
 
-__all__ = ["OTHER", "PART", "claims", "read"]
+__all__ = ["OTHER", "PART", "reader", "sniffer"]
 
 OTHER = "-"  # the kind of a record that the provider is known to make and that tells nothing of outbound mail
 PART = "+"  # the kind of an entry in a page's list that belongs to the message which the page itself tells of
@@ -73,7 +74,12 @@ class _Count:
     end: int = 0
 
 
-def read(source: Evidence, provider: Provider) -> Iterator[Said]:
+def reader(provider: Provider) -> Callable[[Evidence], Iterator[Said]]:
+    """What reads the provider's records: `read` of its parser."""
+    return partial(_read, provider=provider)
+
+
+def _read(source: Evidence, provider: Provider) -> Iterator[Said]:
     """Fragments, defects and statements of one member, in file order; for any bytes, in bounded memory.
 
     A page without rows gives a statement "empty"; the last record is "tally": records met, and those among them that tell
@@ -160,7 +166,16 @@ def _tell(
     count.silent += observation is None and not fields.remarks
 
 
-def claims(head: bytes, provider: Provider, is_empty_page: Callable[[Page, bytes], bool] = lambda _page, _head: False) -> bool:
+def _is_none(page: Page, head: bytes) -> bool:  # noqa: ARG001  an empty page of most providers could be anybody's
+    return False
+
+
+def sniffer(provider: Provider, is_empty_page: Callable[[Page, bytes], bool] = _is_none) -> Callable[[bytes, str], bool]:
+    """What knows the provider's files by their first record: `sniff` of its parser; see `_claims`. A name proves nothing."""
+    return lambda head, _name: _claims(head, provider, is_empty_page)
+
+
+def _claims(head: bytes, provider: Provider, is_empty_page: Callable[[Page, bytes], bool] = _is_none) -> bool:
     """Whether the first record of a file, plain, inside a request or in a form, is one of this provider's.
 
     `head` is the first 64 KiB; requests without a body are passed over. Keys inside texts, in later records or under prose prove nothing. `is_empty_page(page, head)`: may
@@ -187,7 +202,7 @@ def _is_empty_request(record: Record, provider: Provider) -> bool:
 
 
 def _claims_cut(raw: bytes, within: str, provider: Provider) -> bool:
-    """As `claims`, of a record that the head cuts off: by the keys that can still be seen, or the first record in its body."""
+    """As `_claims`, of a record that the head cuts off: by the keys that can still be seen, or the first record in its body."""
     text = raw.replace(b"\0", b"").decode("latin-1")  # UTF-16 too: keys are ASCII
     if len(raw) < _CUT_HEAD or not text.startswith("{"):
         return False

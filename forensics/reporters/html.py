@@ -360,7 +360,7 @@ _TABLES = (
 _BLANK_SUMMARY: dict[str, Any] = {
     "incident": {"name": "", "title": "", "references": [], "indicators": {}, "precautions": []},
     "window": {"start": None, "end": None, "basis": ""},
-    "conclusion": "cannot_tell", "conclusion_text": "", "ongoing": "unknown", "ongoing_text": "", "coverage_text": "",
+    "conclusion": "cannot_tell", "conclusion_text": "", "ongoing": "unknown", "ongoing_text": "", "coverage_text": "", "coverage_remarks": [],
     "counts": dict.fromkeys(("evidence_files", "evidence_bytes", "observations", "messages", "judged_messages"), ""),
     "verdicts": {}, "proofs": {}, "detection_limits": [], "excused": [], "defects": {"total": 0, "by_reason": []},
     "unread": {"messages_without_content": 0, "messages_partial": 0, "parts": []},

@@ -96,7 +96,14 @@ def _coverage(summary: dict[str, Any]) -> RenderableType:
             cell(f"{row['source']} {row['route']}"), cell(row["scope"] or "-"), *map(cell, (*edges, row["records"])), status
         )
     more = f"\n{len(rows) - 2 * _ROWS} more in coverage.csv" if len(rows) > 2 * _ROWS else ""
-    return Group(Text(f"\n{plain(summary['coverage_text'])}{more}", style="bold"), table)
+    return Group(Text(f"\n{plain(summary['coverage_text'])}{more}", style="bold"), table, *_coverage_remarks(summary))
+
+
+def _coverage_remarks(summary: dict[str, Any]) -> list[Text]:
+    """What one source has and another lacks, and what a collection says of itself; a case of an older version has none."""
+    remarks = summary.get("coverage_remarks", [])
+    lines = [Text(f"- {plain(one)}", style="yellow") for one in remarks[:_ROWS]]
+    return [*lines, Text(f"{len(remarks) - _ROWS} more in summary.json", style="dim")] if len(remarks) > _ROWS else lines
 
 
 def _limits(sentences: list[str]) -> RenderableType:

@@ -19,7 +19,7 @@ from forensics.syslog.prefixes import CONTAINER
 from forensics.syslog.stamps import ISO
 from forensics.syslog.wrapped import loaded
 
-__all__ = ["Log", "head_lines", "log_lines", "log_runs"]
+__all__ = ["Log", "as_plain", "head_lines", "log_lines", "log_runs"]
 
 Runs = Iterator[tuple[int, list[bytes]]]
 _HEAD = 256  # bytes that show the form
@@ -73,6 +73,12 @@ def head_lines(head: bytes) -> list[bytes]:
     return [line for _, run in runs for line in run]
 
 
+def as_plain(raw: bytes) -> bytes:
+    """The bytes of a log, or of one place in it, as a plain log would hold them: UTF-16 as UTF-8, anything else as it is."""
+    codec = _wide_codec(raw[:_HEAD])
+    return raw.decode(codec, "replace").removeprefix("\ufeff").encode("utf-8", "replace") if codec else raw
+
+
 def _begun(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """The first bytes, and all blocks."""
     first, held = b"", []
@@ -90,14 +96,16 @@ _EXPORT = re.compile(rb"\n{0,64}__(?:CURSOR|REALTIME_TIMESTAMP|MONOTONIC_TIMESTA
 def _form_of(first: bytes) -> Callable[[Iterator[bytes], int], Runs] | None:
     """Who reads a log that begins so; None for plain lines."""
     wide = _wide_codec(first)
+    text = as_plain(first) if wide else first
+    if _EXPORT.match(text):
+        return (lambda blocks, limit: _wide_export_runs(_wide_runs(blocks, limit, wide))) if wide else _export_runs
+    stamp = ISO.match(text)
+    in_pieces = (stamp and CONTAINER.match(text, stamp.end())) or text.startswith((b'{"log":"', b'{"log": "'))
+    if wide and in_pieces:
+        return lambda blocks, limit: _whole_runs(_wide_runs(blocks, limit, wide), limit)
     if wide:
         return lambda blocks, limit: _wide_runs(blocks, limit, wide)
-    if _EXPORT.match(first):
-        return _export_runs
-    stamp = ISO.match(first)
-    if (stamp and CONTAINER.match(first, stamp.end())) or first.startswith((b'{"log":"', b'{"log": "')):
-        return _whole_runs
-    return None
+    return (lambda blocks, limit: _whole_runs(line_runs(blocks, 0, -1, limit), limit)) if in_pieces else None
 
 
 class _Window:
@@ -225,6 +233,7 @@ _AHEAD = 65  # bytes that show whether a field comes: its name, and what follows
 _LENGTH = 8  # bytes of a binary field's length
 _TOO_LONG = "a field of a journal record is longer than any line of a log"
 _CUT_OFF = "a journal record ends within a field"
+_LOST = "a field of a journal record was lost when a shell wrote the export as UTF-16; write it again with journalctl -o json"
 
 
 def _export_runs(blocks: Iterator[bytes], limit: int) -> Runs:
@@ -245,6 +254,25 @@ def _export_runs(blocks: Iterator[bytes], limit: int) -> Runs:
             line = _bare(window.line(b"\n", limit))
             if line or isinstance(line, Cut):
                 yield start, [line]
+
+
+def _wide_export_runs(runs: Runs) -> Runs:
+    """Records of an export that a shell turned into UTF-16, line by line: a binary field has lost its bytes on that way."""
+    start, end, broken = -1, 0, ""
+    record: dict[str, bytes] = {}
+    for at, line in chain(((at, one) for at, run in runs for one in run), [(-1, b"")]):
+        field = _FIELD.match(line)
+        if field and field["end"] == b"=":
+            start, end = (at if start < 0 else start), at + (line.length if isinstance(line, Recast) else len(line))
+            name = _FIELDS.get(field["name"])
+            if name:
+                record.setdefault(name, line[field.end() :])
+        elif line or isinstance(line, Cut):
+            start, end = (at if start < 0 else start), at + (line.length if isinstance(line, Recast) else len(line))
+            broken = _LOST
+        elif start >= 0:
+            yield start, [Cut(end - start, broken) if broken else _as_json(record, end - start)]
+            start, broken, record = -1, "", {}
 
 
 def _record(window: _Window, limit: int) -> tuple[dict[str, bytes], int, str]:
@@ -359,17 +387,17 @@ class _Row:
         return self.start, [Recast(self.first.whole(b"".join(self.texts)), length)]
 
 
-def _whole_runs(blocks: Iterator[bytes], limit: int) -> Runs:
+def _whole_runs(runs: Runs, limit: int) -> Runs:
     """Lines of containers, joined where they were cut; a joined one comes when its last piece does, under its first one's place."""
     held: dict[str, _Row] = {}  # by stream
-    for offset, run in line_runs(blocks, 0, -1, limit):
+    for offset, run in runs:
         if not held and not any(len(line) > _PIECE or any(mark in line[:64] for mark in _MARKED) for line in run):
             yield offset, run
             continue
         end = offset - 1
         for line in run:
             at = end + 1
-            end = at + (line.length if isinstance(line, Cut) else len(line))
+            end = at + (line.length if isinstance(line, Recast) else len(line))
             piece = _Piece(line)
             if not piece.more and piece.stream not in held:
                 yield at, [line]

@@ -174,7 +174,10 @@ class Account:
             return 200, described(server)
         if path == "/message-streams":
             kinds = {"outbound": "Transactional", "broadcast": "Broadcasts", "inbound": "Inbound"}
-            listed = [{"ID": one, "MessageStreamType": kinds.get(one, "Transactional")} for one in (*server.streams, "inbound")]
+            listed = [
+                {"ID": one, "ServerID": server.id, "Name": one, "MessageStreamType": kinds.get(one, "Transactional")}
+                for one in (*server.streams, "inbound")
+            ]
             return 200, {"MessageStreams": listed, "TotalCount": len(listed)}
         if path == "/messages/outbound":
             return self.search(server, query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_evidence import KEY
-from support import FORMATS, defects, read, statements
+from support import FORMATS, defects, observations, read, statements
 
 import forensics
 from forensics.case import Case
@@ -76,8 +77,7 @@ class Log:
 
 def found(log: Log | bytes) -> list[Observation]:
     content = log if isinstance(log, bytes) else log.content
-    records = [one.observation for one in read(PARSER, content) if isinstance(one, Fragment)]
-    return sorted(records, key=lambda one: (one.span.start, one.kind))
+    return sorted(observations(PARSER, content), key=lambda one: (one.span.start, one.kind))
 
 
 def pairs(log: Log) -> dict[str, str]:
@@ -694,6 +694,150 @@ def test_however_calls_and_answers_lie_no_call_gets_anothers_answer(data: st.Dat
     assert all(named in {"", f"{uuid(number)}@mtasv.net"} for number, named in paired.items())
 
 
+# --- a log that was rotated ----------------------------------------------------------------------------------------------
+
+
+def told(*files: bytes) -> list[tuple[object, ...]]:
+    """What is said of each message, in order, without the places where it stands."""
+    return sorted(
+        (
+            [(one.role.value, one.address, one.outcome.value) for one in seen.recipients], seen.kind, seen.readings, seen.message_id,
+            seen.ids, seen.header_known, seen.has_body, [fact for fact in seen.facts if fact[0] != "answer_at"],
+        )
+        for seen in observations(PARSER, *files)
+    )  # fmt: skip
+
+
+def rotated(log: Log, *places: int) -> list[bytes]:
+    """The log as files of its own lines, cut before the lines at `places`."""
+    edges = [0, *sorted(places), len(log.rows)]
+    return ["\n".join([*log.rows[one:other], ""]).encode() for one, other in pairwise(edges) if one < other]
+
+
+def test_an_answer_in_the_next_file_is_the_calls() -> None:
+    log = Log().asks(START).asks(request(4, to="a@b.example")).answers(sent(4, 4))
+    ((one,), (whole,)) = (observations(PARSER, *rotated(log, 2)), observations(PARSER, log.content))
+    assert one.message_id == whole.message_id == f"{uuid(4)}@mtasv.net"
+    assert [r.outcome for r in one.recipients] == [Outcome.ACCEPTED]
+    before, after = (dict(each.facts) for each in (whole, one))
+    assert after.pop("answer_at") != before.pop("answer_at")
+    assert after == before  # nothing is left of how it was joined
+    (late,) = observations(PARSER, *reversed(rotated(log, 2)))  # its times tell, whatever the files are called
+    assert late.message_id == one.message_id
+
+
+REFUSAL = dump({"error": {"code": -32602, "message": "Invalid email"}, "jsonrpc": "2.0", "id": 4})
+
+
+def test_a_refusal_in_the_next_file_is_the_calls() -> None:
+    log = Log().asks(START).asks(request(4, to="a@b.example")).answers(REFUSAL)
+    (one,) = observations(PARSER, *rotated(log, 2))
+    assert dict(one.facts)["mcp_refused"] == "true"
+    assert [r.outcome for r in one.recipients] == [Outcome.SUPPRESSED]
+
+
+ASKED = Log().asks(START).asks(request(4, to="a@b.example"))
+
+
+@pytest.mark.parametrize(
+    ("later", "is_answer"),
+    [
+        (Log().answers(sent(4, 4)), True),
+        (Log().answers(sent(4, 4, "a@b.example")), True),
+        (Log().answers(sent(4, 4, "other@b.example")), False),  # speaks of another mail
+        (Log().answers(sent("4", 4)), False),  # another id: text
+        (Log().answers(sent(5, 4)), False),
+        (Log("other").answers(sent(4, 4)), False),
+        (Log().asks(START).answers(sent(4, 4)), False),  # a new start: its ids are others
+        (Log().asks(request(2, "read_file")).answers(sent(4, 4)), False),  # ids count: 4 was given after 2, in this file
+        (Log().asks(request(5, "read_file")).answers(sent(4, 4)), True),
+    ],
+)
+def test_an_answer_is_the_calls_or_nobodys(later: Log, is_answer: bool) -> None:
+    rows = [row.replace("T09:00:", "T09:01:") for row in later.rows]
+    one = next(one for one in observations(PARSER, ASKED.content, "\n".join([*rows, ""]).encode()) if one.kind == "call")
+    assert (one.message_id == f"{uuid(4)}@mtasv.net") is is_answer
+    assert dict(one.facts).keys() <= {"mcp_tool", "mcp_server", "mcp_refused", "answer_at"}
+
+
+@pytest.mark.parametrize(("minute", "is_answer"), [("09:00", True), ("09:09", True), ("09:12", False), ("08:59", False)])
+def test_an_answer_comes_soon_after_its_call(minute: str, is_answer: bool) -> None:
+    later = Log().say("").answers(sent(4, 4)).content.replace(b"T09:00", f"T{minute}".encode())
+    (one,) = observations(PARSER, ASKED.content, later)
+    assert bool(one.message_id) is is_answer
+
+
+def test_a_start_in_a_file_between_ends_what_waited() -> None:
+    later = Log().say("").say("").say("").answers(sent(4, 4)).content
+    between = Log().say("").say("").asks(START).content
+    assert observations(PARSER, ASKED.content, later)[0].message_id
+    assert not observations(PARSER, ASKED.content, between, later)[0].message_id
+
+
+def test_of_two_machines_that_count_alike_neither_gets_the_answer() -> None:
+    other = Log().asks(START).asks(request(4, to="c@b.example")).content
+    answer = Log().say("").say("").answers(sent(4, 4)).content
+    assert [one.message_id for one in observations(PARSER, ASKED.content, other, answer)] == ["", ""]
+    told_to_whom = Log().say("").say("").answers(sent(4, 4, "c@b.example")).content  # its words tell whose it is
+    named = {one.recipients[0].address: bool(one.message_id) for one in observations(PARSER, ASKED.content, other, told_to_whom)}
+    assert named == {"a@b.example": False, "c@b.example": True}
+
+
+def test_both_logs_of_a_host_may_be_rotated_between_call_and_answer() -> None:
+    logs = [Log(swapped=swapped).asks(START).asks(request(4, to="a@b.example")).answers(sent(4, 4)) for swapped in (False, True)]
+    files = [file for log in logs for file in rotated(log, 2)]
+    assert [one.message_id for one in observations(PARSER, *files)] == [f"{uuid(4)}@mtasv.net"] * 2
+
+
+def test_without_a_time_only_the_words_of_the_answer_join() -> None:
+    call = request(4, to="a@b.example").encode() + b"\n"
+    assert [one.message_id[:8] for one in observations(PARSER, call, sent(4, 4, "a@b.example").encode())] == ["7e570004"]
+    silent = observations(PARSER, call, sent(4, 4).encode())
+    assert [one.message_id for one in silent] == [""]
+
+
+def test_an_early_answer_that_names_nobody_is_of_any_tool() -> None:
+    alone = Log().say("").answers(sent(5, 5, "a@b.example"))
+    assert told(Log().answers(sent(4, 4)).answers(sent(5, 5, "a@b.example")).content) == told(alone.content)
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_log_says_the_same_however_it_was_rotated(data: st.DataObject) -> None:
+    """Law: any cut between lines, into any number of files, gives the same observations; starts, other tools and all."""
+    log, ident, waiting = Log().asks(START), 0, dict[int, tuple[int, str]]()
+    for number, step in enumerate(data.draw(st.lists(st.sampled_from("aaarrroosx"), max_size=25))):
+        if step == "s":
+            log.asks(START)
+            ident, waiting = 0, {}
+        elif step in "ao":
+            ident += 1
+            who = f"u{number}@b.example" if step == "a" else ""
+            waiting[ident] = number, who
+            log.asks(request(ident, to=who) if who else request(ident, "read_file"))
+        elif waiting:
+            answered = data.draw(st.sampled_from(sorted(waiting)))
+            other, who = waiting.pop(answered)
+            log.answers(
+                REFUSAL.replace('"id":4', f'"id":{answered}')
+                if step == "x"
+                else sent(answered, other, who * data.draw(st.booleans()))
+            )
+    places = data.draw(st.lists(st.integers(1, max(len(log.rows) - 1, 1)), max_size=5, unique=True))
+    files = rotated(log, *places)
+    assert told(*files) == told(log.content)
+    assert told(*data.draw(st.permutations(files))) == told(log.content)
+
+
+def test_bounded_where_many_of_one_id_lie_apart() -> None:
+    crowd = [
+        Log().answers(sent(7, number)).asks(request(9, to="a@b.example")).asks(request(7, to=f"u{number}@b.example")).content
+        for number in range(300)
+    ]
+    assert {one.message_id for one in observations(PARSER, *crowd)} == {""}
+
+
 # --- two files of one host -----------------------------------------------------------------------------------------------
 
 
@@ -841,6 +985,15 @@ def test_a_hosts_log_alone_is_possible_inferred_and_its_content_is_read(tmp_path
     assert {row["status"] for row in coverage} <= {"partial", "gap"}
     assert case.summary["conclusion"] == "compromised_extent_unknown"
     assert not any(SECRET in place.read_text(encoding="latin-1") for place in case.path.rglob("*") if place.is_file())
+
+
+@pytest.mark.slow
+def test_a_rotated_log_gives_the_messages_of_the_whole_one(tmp_path: Path) -> None:
+    lines = host_log().splitlines(keepends=True)
+    edges = {"mcp-server-postmark2.log": (0, 4), "mcp-server-postmark1.log": (4, 8), "mcp-server-postmark.log": (8, len(lines))}
+    folder = plant(tmp_path / "ev", {name: "".join(lines[one:other]) for name, (one, other) in edges.items()})
+    case = audit(folder, tmp_path / "case")
+    assert sorted(case.read("messages")["message_key"]) == [f"{uuid(n)}@mtasv.net" for n in range(1, 7)]
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def _said(value: dict[str, Any], form: str, span: Span, clockwork: Clockwork) ->
 def _read(source: Source) -> Iterator[Said]:
     """Fragments, defects and statements of one member, in file order; for any bytes, in bounded memory.
 
-    The last page of a file that names a next one gives a statement "lost"; the last record is "tally": rows met, and those
+    The last page of a file that names a next one gives a statement "cut"; the last record is "tally": rows met, and those
     among them that tell of no copy.
     """
     head = b""
@@ -138,7 +138,7 @@ def _read_json(source: Source, inside: int) -> Iterator[Said]:
             yield Defect(_at(place, frame.start, frame.end), NAME, "characters that are no Unicode were replaced")
     if last and any(last.fields.get(key) for key in _NEXT):
         note = "the answer names a further page"
-        yield Statement(_at(place, last.start, last.end), NAME, "lost", SERVER, Route.SMTP, value=1, rows=last.rows, note=note)
+        yield Statement(_at(place, last.start, last.end), NAME, "cut", SERVER, Route.SMTP, value=1, rows=last.rows, note=note)
     elif rows and not last and not rows % _FULL:
         yield Defect(_at(place, place.start, end), NAME, _CUT_OFF)
     yield Statement(_at(place, place.start, end), NAME, "tally", route=Route.SMTP, value=met, rows=silent)
@@ -183,4 +183,5 @@ PARSER = Parser(
     sniff=_sniff,
     read=_read,
     shows=frozenset({"recipients", "outcome"}),
+    version=2,
 )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from itertools import islice
 
 from forensics.parsers.mcp_log.answers import printed_id, starts_inspection
+from forensics.parsers.mcp_log.assembly import assemble
 from forensics.parsers.mcp_log.lines import Line, line_of
 from forensics.parsers.mcp_log.reading import body, read
 from forensics.plugins import Parser
+from forensics.syslog import as_plain
 
 __all__ = ["PARSER"]
 
@@ -20,6 +22,7 @@ _LINES = 2_000
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
     """Whether a line has the form of a host's log and holds a JSON-RPC message, a tool call, or a sending that was printed."""
+    head = as_plain(head)
     if not any(mark in head for mark in (b'"jsonrpc"', b'"mcp__', b"stderr", b"Message from ")):
         return False
     return any(_is_host(line_of(line)) for line in islice(head.split(b"\n"), _LINES))
@@ -38,6 +41,8 @@ PARSER = Parser(
     title="MCP host logs: Claude Desktop; by document only: VS Code, Cursor, Claude Code, JSON lines",
     sniff=_sniff,
     read=read,
+    assemble=assemble,
     shows=frozenset({"header", "content"}),
     body=body,
+    version=2,
 )

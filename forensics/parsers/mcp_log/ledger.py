@@ -13,7 +13,10 @@ from forensics.parsers.mcp_log.answers import Answer
 from forensics.parsers.mcp_log.calls import Asked
 from forensics.records import replaced
 
-__all__ = ["NAME", "Call", "Server", "observation", "opened"]
+__all__ = [
+    "APART", "CALLED", "GUESSED", "IDENT", "NAME", "REFUSED", "STARTED", "Call", "Server", "answered", "apart", "observation", "opened",
+    "without_marks",
+]  # fmt: skip
 
 NAME = "mcp_log"
 PENDING = 1_000  # calls of one server held open; beyond it the oldest is let go without an answer
@@ -21,6 +24,11 @@ OTHERS = 2_000  # requests of other kinds whose answers are passed over
 _SETTLED = 100
 _LABEL = 64  # characters of a name
 _HALF = timedelta(milliseconds=500)
+REFUSED = "mcp_refused"
+# what a piece needs to be joined with one of another file, and loses there; keys of such pieces begin with APART
+APART = " apart/"
+STARTED = "start"  # kind of the piece that tells of a server's first start in a file
+IDENT, CALLED, GUESSED = "~ident", "~called", "~guessed"
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +55,14 @@ class Server:
     build: str = ""
     only_to: frozenset[str] = frozenset()  # tools that have no argument for Cc or Bcc
     settled: deque[str] = field(default_factory=lambda: deque(maxlen=_SETTLED))
+    first: int = -1  # the first whole id of a request in this file
+    has_begun: bool = False  # the file holds a start of it, or lost its calls: no answer is to a call of an earlier file
+    early: int = 0  # answers that may be to a call of an earlier file
+
+    def may_answer_earlier(self, ident: str) -> bool:
+        """Whether an answer to no call of this file may be to one of the file before it."""
+        is_later = self.first >= 0 and ident.isdecimal() and int(ident) >= self.first
+        return bool(ident) and not self.has_begun and not is_later and self.early < PENDING
 
     def waiting(self) -> list[Call]:
         """Sendings of which nobody has named a Message-ID yet."""
@@ -61,7 +77,7 @@ class Server:
     def restart(self) -> Iterator[Fragment]:
         """Let everything go: ids begin anew, and it may be another program."""
         yield from self.let_go()
-        self.others, self.last = {}, -1
+        self.others, self.last, self.has_begun = {}, -1, True
         self.title, self.build, self.only_to = "", "", frozenset()
 
     @property
@@ -74,12 +90,14 @@ class Server:
 
     def let_go(self) -> Iterator[Fragment]:
         """Let everything go that waits, within one start."""
+        self.has_begun = True
         for one in (*self.pending.values(), *self.printed):
             yield self.settle(one)
         self.pending, self.printed = {}, []
 
     def make_room(self) -> Iterator[Fragment]:
         """Let the oldest go where too many wait."""
+        self.has_begun = self.has_begun or len(self.pending) > PENDING
         while len(self.pending) > PENDING:
             yield self.settle(self.pending.pop(next(iter(self.pending))))
         while len(self.printed) > PENDING:
@@ -87,24 +105,47 @@ class Server:
 
     def settle(self, call: Call, answer: Answer | None = None, at: int = -1) -> Fragment:
         """The call as far as its answer, at offset `at`, tells what became of it."""
-        one = call.observation
-        found = (answer.message_id if answer else "") or call.printed_id  # the server's word stands where its host gave up
-        refused = answer is not None and answer.refused and not found
-        outcome = Outcome.SUPPRESSED if refused else Outcome.ACCEPTED if found else Outcome.NONE
-        if found:
-            self.settled.append(found)
-        more = {"mcp_refused": str(refused).lower()}
-        if answer is not None and at >= 0:
-            more["answer_at"] = str(at)
-        recipients = tuple(replaced(r, outcome=outcome) for r in one.recipients)
-        facts = tuple(sorted({**dict(one.facts), **self.facts(), **more}.items()))
-        one = replaced(one, message_id=found, recipients=recipients, facts=facts)
-        return Fragment(f"{one.span.evidence}/{one.span.member}#{one.span.start}/{one.kind}", one)
+        one = replaced(call.observation, message_id=call.printed_id)
+        one = replaced(one, facts=tuple(sorted({**dict(one.facts), **self.facts()}.items())))
+        place = str(at) if answer is not None and at >= 0 else ""
+        one = answered(one, answer.message_id if answer else "", refused=answer is not None and answer.refused, place=place)
+        if one.message_id:
+            self.settled.append(one.message_id)
+        return Fragment(f"{one.span.evidence}/{one.span.member}#{one.span.start:012}/{one.kind}", one)
+
+    def leave_open(self) -> Iterator[Fragment]:
+        """What waits at the end of the file: the answer to a call may be in the next one."""
+        for ident, call in self.pending.items():
+            marks = {IDENT: ident, CALLED: "true", **({GUESSED: "true"} if call.is_guess else {})}
+            yield self.settle(call) if ident.startswith("#") else apart(self.name, self.settle(call).observation, marks)
+        yield from map(self.settle, self.printed)
 
     def facts(self) -> dict[str, str]:
         """What is known of the program behind the name."""
         found = {"mcp_server": label(self.name), "mcp_server_info": self.title, "mcp_build": self.build}
         return {name: value for name, value in found.items() if value}
+
+
+def answered(one: Observation, message_id: str, *, refused: bool, place: str) -> Observation:
+    """A call with what its answer, at `place`, tells of it. The server's own word stands where its host gave up."""
+    found = message_id or one.message_id
+    refused = refused and not found
+    outcome = Outcome.SUPPRESSED if refused else Outcome.ACCEPTED if found else Outcome.NONE
+    facts = {**dict(one.facts), REFUSED: str(refused).lower(), **({"answer_at": place} if place else {})}
+    recipients = tuple(replaced(r, outcome=outcome) for r in one.recipients)
+    return replaced(one, message_id=found, recipients=recipients, facts=tuple(sorted(facts.items())))
+
+
+def apart(server: str, one: Observation, marks: dict[str, str]) -> Fragment:
+    """A piece whose other half may lie in another file; all of one server are joined together."""
+    facts = tuple(sorted({**dict(one.facts), **marks}.items()))
+    return Fragment(APART + label(server), replaced(one, facts=facts), opens=CALLED in marks, closes=CALLED not in marks)
+
+
+def without_marks(one: Observation) -> Observation:
+    """The observation without what was needed to join it."""
+    facts = tuple((name, value) for name, value in one.facts if name not in {IDENT, CALLED, GUESSED})
+    return replaced(one, facts=facts)
 
 
 def label(text: str) -> str:

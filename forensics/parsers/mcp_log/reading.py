@@ -8,14 +8,25 @@ from typing import Any
 
 from forensics.addresses import mailboxes
 from forensics.dates import iso_time
-from forensics.model import Body, Defect, Observation, Reading, Recipient, Role, Route, Span, Statement, Unread
+from forensics.model import Body, Defect, Fragment, Observation, Reading, Recipient, Role, Route, Span, Statement, Unread
 from forensics.parsers.mcp_log.answers import Answer, answer_in, ends_inspection, printed_id, printed_in, starts_inspection
 from forensics.parsers.mcp_log.calls import Asked, asked, body_of, call_in, is_mail_tool, mails_in, names_only_to
-from forensics.parsers.mcp_log.ledger import NAME, Call, Server, label, observation, opened
+from forensics.parsers.mcp_log.ledger import (
+    IDENT,
+    NAME,
+    REFUSED,
+    STARTED,
+    Call,
+    Server,
+    apart,
+    label,
+    observation,
+    opened,
+)  # fmt: skip
 from forensics.parsers.mcp_log.lines import Line, Message, line_of
 from forensics.plugins import Record, Source
 from forensics.records import replaced
-from forensics.syslog import Cut, lines
+from forensics.syslog import Cut, as_plain, log_lines
 
 __all__ = ["body", "read"]
 
@@ -32,14 +43,12 @@ _ARGUMENTS = ("params", "arguments")
 
 
 def read(source: Source) -> Iterator[Record]:
-    """A fragment for each call of a mail tool, once its answer is met or can come no more; statements of what servers say they
-    are; defects; a tally of all lines, and of those that tell nothing of mail.
+    """A fragment for each call of a mail tool, once its answer is met or can come no more in this file; statements of what servers
+    say they are; defects; a tally of all lines, and of those that tell nothing of mail.
     """
     book = _Book(source.span)
-    for start, line in lines(source.blocks(), 0, -1, _LONGEST_LINE):
-        place = Span(
-            source.span.evidence, source.span.member, start, start + (line.length if isinstance(line, Cut) else len(line))
-        )
+    for start, end, line in log_lines(source, _LONGEST_LINE):
+        place = Span(source.span.evidence, source.span.member, start, end)
         if isinstance(line, Cut):
             book.out.append(Defect(place, NAME, line.reason))
         else:
@@ -74,6 +83,9 @@ class _Book:
     count: int = 0
     others: int = 0
     held: int = 0  # at most
+    started: set[str] = field(default_factory=set)
+    is_crowded: bool = False  # a server was let go, and may come again
+    edge: list[Fragment] = field(default_factory=list)  # first starts and early answers: what files beside this one may need
 
     # --- lines -----------------------------------------------------------------------------------------------------------
 
@@ -99,8 +111,9 @@ class _Book:
         if self.printing is not None:
             self._printed(whole=False)
         for server in self.servers.values():
-            self.out += server.restart()
+            self.out += server.leave_open()
         yield from self.out
+        yield from self.edge
         yield Statement(self.span, NAME, "tally", route=Route.API, value=self.count, rows=self.others)
 
     def _defect(self, place: Span, reason: str) -> None:
@@ -112,7 +125,8 @@ class _Book:
             if len(self.servers) >= _SERVERS:
                 oldest = next(iter(self.servers))
                 self.out += self.servers.pop(oldest).restart()
-            found = self.servers[name] = Server(name)
+                self.is_crowded = True
+            found = self.servers[name] = Server(name, has_begun=self.is_crowded)
         return found
 
     def _near(self, said: Line) -> Reading | None:
@@ -139,12 +153,13 @@ class _Book:
 
     def _request(self, place: Span, said: Line, server: Server, value: Mapping[str, Any], ident: str, number: int) -> bool:
         if value["method"] == "initialize":
-            self.out += server.restart()
+            self._started(place, said, server)
         is_guess = not ident and said.cut is not None and server.last >= 0
         if is_guess:
             ident = f"{server.last + 1}"
         if type(value.get("id")) is int:
             server.last = value["id"]
+            server.first = server.last if server.first < 0 else server.first
         if ident and ident in server.pending:
             ident = self._without_clash(place, server, ident)
         call = call_in(value)
@@ -165,6 +180,13 @@ class _Book:
         self.out += server.make_room()
         self._make_room(one)
         return True
+
+    def _started(self, place: Span, said: Line, server: Server) -> None:
+        """Ids begin anew; the first time in a file, no call of an earlier file can be answered any more."""
+        if server.name not in self.started and len(self.started) < _SERVERS:
+            self.started.add(server.name)
+            self.edge.append(apart(server.name, observation(place, STARTED, "", Asked(), _reading(said)), {}))
+        self.out += server.restart()
 
     def _make_room(self, one: Observation) -> None:
         """Let everything go where calls of many recipients wait in great number."""
@@ -209,13 +231,17 @@ class _Book:
                 self._defect(place, answer.remark)
             self.out.append(server.settle(call, answer, place.start))
             return True
-        if not answer.echo:  # of a call that is not in this log, or of another tool
-            return False
         boxes = mailboxes(answer.echo)
         what = Asked(tuple(Recipient(box.address, Role.TO) for box in boxes), whole=False)
         one = observation(place, "answer", answer.tool, what, _reading(said))
-        self.out.append(server.settle(Call(one, is_template=False), answer))
-        return True
+        settled = server.settle(Call(one, is_template=False), answer) if answer.echo else None
+        if server.may_answer_earlier(ident):
+            server.early += 1
+            early = settled.observation if settled else replaced(one, message_id=answer.message_id)
+            self.edge.append(apart(server.name, early, {IDENT: ident, REFUSED: str(answer.refused).lower()}))
+        elif settled:  # of a call that is not in this log; those that name nobody may be of any tool
+            self.out.append(settled)
+        return settled is not None
 
     def _introduced(self, place: Span, said: Line, server: Server, result: object) -> None:
         """Take note of what a server says it is, and which arguments its tools take."""
@@ -348,7 +374,7 @@ def _tools(listed: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def body(raw: bytes, kind: str) -> Body:
     """The content of the call in these bytes, which are those of its line; `kind` tells which call of the line it is."""
-    said = line_of(raw)
+    said = line_of(as_plain(raw))
     number = int(kind.partition(":")[2][:4]) if kind.partition(":")[2].isdecimal() else 0
     call = call_in(said.messages[number].value) if number < len(said.messages) else None
     if call is None:

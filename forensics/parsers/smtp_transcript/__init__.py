@@ -11,6 +11,7 @@ import re
 from forensics.parsers.smtp_transcript.dialects import Line, Side, line_of
 from forensics.parsers.smtp_transcript.reading import body, read
 from forensics.plugins import Parser
+from forensics.syslog import as_plain
 
 __all__ = ["PARSER"]
 
@@ -23,7 +24,7 @@ _SPOKEN = re.compile(
 
 def _sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name proves nothing
     """Whether a quarter of the lines or more are of a transcript, and one of them is a command, a reply or an envelope."""
-    head = head.lstrip(b"\xef\xbb\xbf\0\r\n")
+    head = as_plain(head).lstrip(b"\xef\xbb\xbf\0\r\n")
     if _HEADER.match(head) and not head.startswith((b"send: ", b"reply: ", b"connect: ", b"data: ")):
         return False
     rows = [row.rstrip(b"\r") for row in head.split(b"\n")[:_ROWS] if row.strip(b"\0\r ")]

@@ -16,7 +16,7 @@ from forensics.parsers.smtp_transcript.dialects import Handed, Line, Side, hande
 from forensics.parsers.smtp_transcript.session import Named, Place, Session, Transaction
 from forensics.plugins import Record, Source
 from forensics.records import replaced
-from forensics.syslog import Cut, decoded, lines
+from forensics.syslog import Cut, as_plain, decoded, lines, log_lines
 
 __all__ = ["body", "read"]
 
@@ -132,10 +132,9 @@ def _is_mail(line: Line, session: Session) -> bool:
     return transaction.begun
 
 
-def _walk(book: _Book, blocks: Iterable[bytes], start: int, end: int) -> Iterator[tuple[Handed | None, int, int]]:
+def _walk(book: _Book, rows: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[Handed | None, int, int]]:
     """Enter every line; what is yielded are the places where nodemailer says to whom it sends, and after each line a chance to go on."""
-    for offset, line in lines(blocks, start, end, _LINE_LIMIT):
-        stop = offset + (line.length if isinstance(line, Cut) else len(line))
+    for offset, stop, line in rows:
         found = None
         if isinstance(line, Cut):
             book.overlong(offset, stop)
@@ -161,7 +160,7 @@ def read(source: Source) -> Iterator[Record]:
     span = source.span
     book = _Book(span.evidence, span.member, _HEAD)
     total = 0
-    for _ in _walk(book, source.blocks(max(span.start - 1, 0)), span.start, span.end):
+    for _ in _walk(book, log_lines(source, _LINE_LIMIT)):
         total += 1
         yield from _ready(book)
     yield from _ready(book)
@@ -310,7 +309,8 @@ def _first_of(book: _Book) -> Body | None:
 def body(raw: bytes, kind: str) -> Body:  # noqa: ARG001  the lines tell
     """The mail in the transcript of one transaction, which begins with its MAIL command."""
     book = _Book("", "", keep=2 * len(raw) + 2, whole=True)
-    for _ in _walk(book, [raw], 0, -1):
+    rows = ((at, at + len(line), line) for at, line in lines([as_plain(raw)], 0, -1, _LINE_LIMIT))
+    for _ in _walk(book, rows):
         if (found := _first_of(book)) is not None:
             return found
     found = _first_of(book)
