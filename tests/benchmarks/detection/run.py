@@ -28,6 +28,7 @@ from benchmarks.detection.indicators import audited, plain_indicators, told_of_i
 from benchmarks.detection.judging import broken_detectors, default_detectors
 from benchmarks.detection.organisation import DEVELOPMENT, FINAL, Ranges
 from benchmarks.detection.trial import Trial, as_rows, tried
+from forensics.detectors.misdirected import ranking
 
 SCHEMA_VERSION = 1
 MODES = ("indicator", "behaviour", "misdirected")
@@ -68,7 +69,9 @@ def by_wrong_recipient(ranges: Ranges, asked: argparse.Namespace) -> dict[str, A
     if detector is None:
         _say(f"Misdirected mail: skipped, there is no detector {astray.NAME!r}")
         return {"skipped": f"no detector {astray.NAME!r}"}
-    done = [astray.misdirected(ranges.seeds + number, ranges, detector) for number in range(4 if asked.quick else 16)]
+    done = [
+        astray.misdirected(ranges.seeds + number, ranges, detector, ranking=ranking) for number in range(8 if asked.quick else 48)
+    ]
     _say(astray.told_of_misdirected(done))
     return astray.plain_misdirected(done)
 
@@ -93,9 +96,9 @@ def _say(*lines: str) -> None:
 
 
 def _keep(path: Path, name: str, figures: dict[str, Any]) -> None:
-    """Put the figures into a file beside those of the other seeds."""
+    """Put the figures into a file beside those of the other seeds, and of the exams that were not run now."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known |= {"schema_version": SCHEMA_VERSION, name: figures}
+    known |= {"schema_version": SCHEMA_VERSION, name: {**known.get(name, {}), **figures}}
     path.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
