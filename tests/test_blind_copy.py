@@ -96,7 +96,19 @@ def test_without_headers_the_company_tells(mails: list[Observation], shown: bool
 
 
 def test_where_mail_has_several_addressees_anyway_company_says_nothing() -> None:
+    usual = [
+        one
+        for start in (-20, 0.2)
+        for agency in range(5)
+        for one in relayed(12, f"desk@agency{agency}.example", start=start + agency / 10, name=f"usual{agency}")
+    ]
+    found = blind(usual + relayed(6, "x@drop.example desk@agency1.example", name="new"))
+    assert "desk@agency1.example" not in found
+    assert found.get("x@drop.example") is None or found["x@drop.example"].verdict is Verdict.POSSIBLE
+
+
+def test_what_goes_along_with_all_mail_is_no_company() -> None:
     usual = [one for start in (-20, 0.2) for one in relayed(60, "desk@agency.example", start=start, name="usual")]
     found = blind(usual + relayed(6, "x@drop.example desk@agency.example", name="new"))
     assert "desk@agency.example" not in found
-    assert found.get("x@drop.example") is None or found["x@drop.example"].verdict is Verdict.POSSIBLE
+    assert found["x@drop.example"].verdict is Verdict.PROBABLE  # nobody else ever stood beside a customer

@@ -44,15 +44,17 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
 def _successors(
     connection: duckdb.DuckDBPyConnection, units: Iterable[Unit], start: datetime | None
 ) -> dict[int, tuple[str, int]]:
-    """Collectors that took the place of a blind recipient that ended, and which; an heir that received most comes first, and each has one."""
-    taken: set[str] = set()
+    """Collectors that took the place of a blind recipient that ended, and which; each ended one has one heir, the nearest in time."""
+    pairs = sorted(
+        (apart, -unit.messages, unit.uid, name, earlier)
+        for unit in units
+        if unit.is_collector(start)
+        for apart, name, earlier in predecessors(connection, unit, start)
+    )
     heirs: dict[int, tuple[str, int]] = {}
-    for unit in sorted(units, key=lambda one: (-one.messages, one.uid)):
-        if unit.is_collector(start):
-            free = [one for one in predecessors(connection, unit, start) if one[0] not in taken]
-            if free:
-                heirs[unit.uid] = free[0]
-                taken.add(free[0][0])
+    for _, _, uid, name, earlier in pairs:
+        if uid not in heirs and name not in {taken for taken, _ in heirs.values()}:
+            heirs[uid] = (name, earlier)
     return heirs
 
 

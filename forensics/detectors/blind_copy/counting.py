@@ -82,7 +82,8 @@ wrote AS (SELECT DISTINCT uid FROM (SELECT DISTINCT sid FROM messages) m JOIN un
 bounds AS (SELECT uid, sid, first_inside, last_inside FROM inside JOIN (SELECT DISTINCT uid, sid FROM candidates) USING (uid)),
 compared AS (
   SELECT b.uid, sum(coalesce(CASE WHEN $start::TIMESTAMPTZ IS NULL THEN f.n ELSE s.n END, 0))::BIGINT AS before,
-         sum(coalesce(l.n, 0) - coalesce(f.n, 0))::BIGINT AS during
+         sum(coalesce(l.n, 0) - coalesce(f.n, 0))::BIGINT AS during,
+         sum(CASE WHEN $start::TIMESTAMPTZ IS NULL THEN 0 ELSE coalesce(f.n, 0) - coalesce(s.n, 0) END)::BIGINT AS ahead
   FROM bounds b
   ASOF LEFT JOIN timeline f ON f.sid = b.sid AND f.sent_at < b.first_inside
   ASOF LEFT JOIN timeline l ON l.sid = b.sid AND l.sent_at <= b.last_inside
@@ -91,7 +92,8 @@ compared AS (
 )
 SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, known_blind, alias_only, first_inside, last_inside, first_use,
        coalesce(ever_visible, false) AS ever_visible, w.uid IS NOT NULL AS wrote,
-       coalesce(before, 0) AS before, coalesce(during, 0) AS during
+       coalesce(before, 0) AS before, coalesce(during, 0) AS during, coalesce(ahead, 0) AS ahead,
+       coalesce((SELECT min(sent_at) < $start::TIMESTAMPTZ FROM timeline), false) AS reaches_back
 FROM inside i JOIN (SELECT uid, any_value(unit) AS unit, min(domain) AS domain, any_value(related) AS related FROM units GROUP BY uid) n USING (uid) LEFT JOIN ever USING (uid) LEFT JOIN wrote w USING (uid)
 LEFT JOIN compared USING (uid)
 """
@@ -202,9 +204,12 @@ others AS (
          max(c.sent_at) AS last, bool_or(c.visible) AS visible
   FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid)
   WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY u.uid
-)
-SELECT n.unit, o.earlier, abs(epoch(last - $first)) AS apart FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid)
-WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $before, $least) AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
+),
+after AS (SELECT o.uid, count(*) AS since FROM others o JOIN candidates m ON m.uid = $uid AND m.sent_at > o.last GROUP BY o.uid)
+SELECT n.unit, o.earlier, abs(epoch(last - $first)) AS apart
+FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid) JOIN after USING (uid)
+WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $before, $least) AND since >= greatest($least, $share * $messages)
+  AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
 ORDER BY apart, earlier DESC, n.unit
 """
 HANDOVER = 7  # days
@@ -212,19 +217,19 @@ SETTLED = timedelta(30)  # where the window has no start, what began so long bef
 SUCCEEDED_SHARE = 0.5
 
 
-def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[str, int]]:
-    """Blind recipients of the same senders whose mail ended when this unit's began, each with how many earlier messages it had.
+def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[float, str, int]]:
+    """Blind recipients of the same senders whose mail ended when this unit's began: seconds between, name, and how many earlier messages it had.
 
-    The nearest in time first. They were there before the window: of two strangers that came inside it, one excuses nothing of the other.
+    Most of the unit's messages are later than that end: where all mail ends, no recipient of it has been replaced. They were there before the window: of two strangers that came inside it, one excuses nothing of the other.
     """
     first = unit.first_inside
     if first is None or unit.share < SUCCEEDED_SHARE:
         return []
     bounds = {
-        "uid": unit.uid, "first": first, "before": unit.before, "share": SUCCEEDED_SHARE, "days": HANDOVER, "least": REGULAR,
+        "uid": unit.uid, "first": first, "before": unit.before, "share": SUCCEEDED_SHARE, "days": HANDOVER, "least": REGULAR, "messages": unit.messages,
         "settled": start or first - SETTLED,
     }  # fmt: skip
-    return [(row["unit"], row["earlier"]) for row in _rows(connection, _PREDECESSORS, bounds)]
+    return [(row["apart"], row["unit"], row["earlier"]) for row in _rows(connection, _PREDECESSORS, bounds)]
 
 
 # Blind recipients that came and soon went, before the window: a habit of the sender

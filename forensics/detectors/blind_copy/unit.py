@@ -19,7 +19,7 @@ ALONE_SHARE = 0.8
 # Where To and Cc are unknown, standing beside others by chance so often must be as rare as this.
 MIN_SURPRISE = 30  # bits: one in a thousand million
 MIN_PARTNERS = 6  # external parties beside it, where no earlier mail tells who is usual: a lively contact has a few
-WORTH_A_LOOK = 8  # bits; half of it where nearly every message is another conversation
+WORTH_A_LOOK = 5  # bits; half of it where nearly every message is another conversation
 ACCOMPANIED = 0.8  # part of its messages that had another addressee
 HEADERLESS_SHARE = 0.5
 MAX_CROWD = 6  # other addressees on average: more is a mailing
@@ -48,6 +48,8 @@ class Unit:
     wrote: bool
     before: int
     during: int
+    ahead: int = 0  # messages of its senders in the window before its first copy
+    reaches_back: bool = False  # whether the evidence has mail of anybody from before the window
     accompanied: int = 0  # messages that somebody else received too
     alone: int = 0  # messages, not among `messages`, that nobody else received
     sole: int = 0  # messages in which no other stranger may be blind
@@ -113,6 +115,11 @@ class Unit:
         return (self.partners >= 2 or self.people >= MIN_THREADS) and self.most <= 0.8 * self.messages  # noqa: PLR2004  more than one
 
     @property
+    def came_with_its_senders(self) -> bool:
+        """Whether it was there since the first mail of senders that are new, in evidence that is older: set up with them, as far as that tells."""
+        return self.reaches_back and self.before < MIN_BASELINE and self.before + self.ahead <= max(1, 0.02 * self.messages)
+
+    @property
     def is_hidden(self) -> bool:
         """Whether it is known to be blind often enough: of a person in touch with us a message or two may be."""
         return self.known_blind >= MIN_HIDDEN or 2 * self.known_blind >= self.messages
@@ -130,7 +137,8 @@ class Unit:
     def is_scattered(self) -> bool:
         """Whether nearly each of its messages is another conversation among outsiders, and it the only stranger in most."""
         apart = self.threads >= max(MIN_THREADS, SCATTERED * self.messages) and self.sole >= MIN_SOLE * self.messages
-        return apart and self.partners >= MIN_THREADS + 1 and self.is_accompanied and self.crowd <= MAX_CROWD
+        beside = self.partners >= 3 or self.people >= MIN_THREADS + 1  # noqa: PLR2004  more than one firm and its partner
+        return apart and beside and self.is_accompanied and self.crowd <= MAX_CROWD
 
     def stands_out(self, start: datetime | None) -> bool:
         """Whether it is worth a look where nobody knows To and Cc: never alone, beside many, and more often than chance would have it."""
@@ -156,9 +164,12 @@ class Unit:
         if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread or self.crowd > MAX_CROWD:
             return False
         if self.is_hidden:
-            return self.sole >= MIN_SOLE * self.messages and (self.before >= MIN_BASELINE or self.share >= ALONE_SHARE)
+            enough = self.before >= MIN_BASELINE or (self.share >= ALONE_SHARE and not self.came_with_its_senders)
+            return enough and self.sole >= MIN_SOLE * self.messages
         if self.before >= MIN_BASELINE:
             return self.covers or (self.is_accompanied and self.surprise >= MIN_SURPRISE)
+        if self.came_with_its_senders:
+            return False
         if self.covers or (self.is_accompanied and self.share >= ALONE_SHARE):
             return True
         return self.is_accompanied and self.surprise >= 2 * MIN_SURPRISE and self.partners >= MIN_PARTNERS
@@ -175,5 +186,7 @@ class Unit:
             role = self.sole / self.messages
         total = min(1.0, total + 0.2 * role * min(1.0, MAX_CROWD / (self.crowd + 1)) + 0.2 * bool(self.rotation))
         total *= 0.7 if self.ever_visible or self.wrote else 1.0
+        total *= 0.5 if self.was_in_use(start) else 1.0
         total *= 0.7 if self.crowd > MAX_CROWD else 1.0 if self.is_mixed else 0.8
+        total *= 0.7 if self.messages > 5 * self.threads else 1.0
         return round(total * (0.3 if self.service else 0.35 if self.follows else 0.9 if self.related else 1.0), 3)

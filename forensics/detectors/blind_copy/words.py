@@ -47,6 +47,8 @@ def sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool)
         text += " Other addresses of its domain are known from other mail."
     if unit.follows:
         text += f" It began when {unit.follows} ended, which had received {unit.followed} of these earlier messages: ask whether one replaced the other."
+    if unit.came_with_its_senders:
+        text += " It was there since the first mail of these senders, which is younger than the evidence: ask whether it was set up with them."
     if unit.service:
         text += f" It belongs to {unit.service}."
     if not collector:

@@ -39,10 +39,11 @@ def _rows(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
         )
     if "ranked_first" in one.get("behaviour", {}):
         yield from _behaviour(one["behaviour"])
-    if "first" in one.get("misdirected", {}):
+    if "found" in one.get("misdirected", {}):
         astray = one["misdirected"]
-        yield ("one wrong recipient in one message: ranked first", "82 %"), _share(astray["first"])
-        yield ("… found, with at most 0.5 % of right recipients flagged", "87 %"), _share(astray["found"])
+        yield ("one wrong recipient in one message: ranked first", "82 %"), _share(astray["ranked_first"])
+        yield ("… found", "87 %"), _share(astray["found"])
+        yield ("… right recipients flagged with it", "0.5 %"), f"{astray['right_flagged']['hits'] / astray['right_flagged']['total']:.2%}"
 
 
 def _behaviour(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
