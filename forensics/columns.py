@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any
 
@@ -37,6 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 TIME = pa.timestamp("us", tz="UTC")
+_DISTANCE = pa.duration("us")
 _READING = pa.struct([("clock", pa.string()), ("utc", TIME), ("slack", pa.int32())])
 _RECIPIENT = pa.struct([
     ("address", pa.string()), ("role", pa.string()), ("outcome", pa.string()), ("written", pa.string()),
@@ -100,17 +101,23 @@ def _place(span: Span) -> tuple[str, str, int, int]:
     return span.evidence, _shown(span.member), span.start, span.end
 
 
-# The fields of one row, in the order of its columns: one call in C instead of many attribute look-ups
+# The fields of a row that have no column of their own kind, each by one call in C for many records at a time
 # (members of an enumeration as the plain text that they are: Arrow takes ten times as long for them)
-_OBSERVED = attrgetter(
-    "source", "kind", "route._value_", "direction._value_", "server", "stream", "message_id", "sender", "envelope_sender", "subject_hash",
-    "size", "stamp", "header_known", "declared", "has_body",
-)  # fmt: skip
-_LISTED = attrgetter(*_LIST_FIELDS)
-_RECEIVED = attrgetter(
-    "address", "role._value_", "outcome._value_", "written", "original", "reply", "at", "stamp", "start", "end", "seen"
-)
-_REPLY, _SUBJECT_HASH = 5, 16  # positions in a recipient and in a row
+_OF_FRAGMENT = {name: attrgetter(name) for name in ("key", "opens", "closes")}
+_OF_OBSERVATION = {
+    name: attrgetter(f"{name}._value_" if name in {"route", "direction"} else name)
+    for name in _SCALARS
+    if name not in {*_OF_FRAGMENT, *_PLACES, "subject_hash"}
+}
+_LISTED = {name: attrgetter(name) for name in _LIST_FIELDS}
+_OF_RECIPIENT = [
+    attrgetter(name)
+    for name in (
+        "address", "role._value_", "outcome._value_", "written", "original", "reply", "at", "stamp", "start", "end", "seen",
+    )
+]  # fmt: skip
+_REPLY = 5  # position in a recipient
+_AT_ONCE = 256  # fragments that are kept as objects: few, for each may hold a long subject
 
 
 class Encoder:
@@ -118,49 +125,66 @@ class Encoder:
 
     def __init__(self, key: bytes, redact: Callable[[str], str]) -> None:
         self._key, self._redact = key, redact
+        self._scalars: dict[str, list[Any]] = {name: [] for name in _SCALARS}
         self._lists: dict[str, tuple[list[Any], list[int]]] = {name: ([], [0]) for name in _LIST_FIELDS}
-        self._rows: list[tuple[Any, ...]] = []
-        self._hashes: list[str] = []
+        self._fresh: list[Fragment] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._scalars["key"]) + len(self._fresh)
 
     def add(self, fragment: Fragment) -> None:
         """Take one fragment in."""
-        seen = fragment.observation
-        self._rows.append((fragment.key, fragment.opens, fragment.closes, *seen.span, *_OBSERVED(seen)))
-        self._hashes.append(subject_hash(seen.subject, self._key) if seen.subject else seen.subject_hash)
-        for values, (members, offsets) in zip(_LISTED(seen), self._lists.values(), strict=True):
-            if values:
-                members.extend(values)
-            offsets.append(len(members))
+        self._fresh.append(fragment)
+        if len(self._fresh) >= _AT_ONCE:
+            self._gather()
+
+    def _gather(self) -> None:
+        """Part the fragments that came last into columns, a column at a time."""
+        fresh, self._fresh = self._fresh, []
+        if not fresh:
+            return
+        seen = [one.observation for one in fresh]
+        scalars, key = self._scalars, self._key
+        for name, of_fragment in _OF_FRAGMENT.items():
+            scalars[name].extend(map(of_fragment, fresh))
+        for name, of_observation in _OF_OBSERVATION.items():
+            scalars[name].extend(map(of_observation, seen))
+        for name, values in zip(_PLACES, zip(*[one.span for one in seen], strict=True), strict=True):
+            scalars[name].extend(values)
+        scalars["subject_hash"].extend(
+            [subject_hash(one.subject, key) if one.subject else one.subject_hash for one in seen],
+        )
+        for name, listed in _LISTED.items():
+            lists = list(map(listed, seen))
+            members, lengths = self._lists[name]
+            members.extend(chain.from_iterable(lists))
+            lengths.extend(map(len, lists))
 
     def table(self) -> pa.Table:
         """Everything taken in so far, in order."""
-        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(_SCALARS)
-        scalars: dict[str, Sequence[Any]] = dict(zip(_SCALARS, columns, strict=True))
-        scalars["subject_hash"] = self._hashes
-        for name in ("size", "declared"):  # what evidence states may be less than nothing
-            scalars[name] = [max(-1, number) for number in scalars[name]]
+        self._gather()
         arrays = []
         for field in OBSERVATIONS:
             if field.name in _LIST_FIELDS:
-                members, offsets = self._lists[field.name]
+                members, lengths = self._lists[field.name]
                 values = self._values(field.name, members, field.type.value_type)
-                arrays.append(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values))
+                arrays.append(pa.ListArray.from_arrays(pa.array(np.cumsum(lengths, dtype=np.int32)), values))
+            elif field.name in {"size", "declared"}:  # what evidence states may be less than nothing
+                arrays.append(_array([max(-1, number) for number in self._scalars[field.name]], field.type))
             else:
-                arrays.append(_array(scalars[field.name], field.type))
+                arrays.append(_array(self._scalars[field.name], field.type))
         return pa.table(arrays, schema=OBSERVATIONS)
 
     def _values(self, name: str, values: list[Any], kind: pa.DataType) -> pa.Array:
         if not pa.types.is_struct(kind):
             return _array(values, kind)
         fields = [kind.field(i) for i in range(kind.num_fields)]
-        rows = map(_RECEIVED, values) if name == "recipients" else values
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if values else [()] * len(fields)
         if name == "recipients":
-            redact = self._redact
-            columns[_REPLY] = [redact(_shown(reply)) if reply else "" for reply in columns[_REPLY]]
+            columns: list[Sequence[Any]] = [list(map(each, values)) for each in _OF_RECIPIENT]
+            shown = {reply: self._redact(_shown(reply)) if reply else "" for reply in set(columns[_REPLY])}
+            columns[_REPLY] = [shown[reply] for reply in columns[_REPLY]]
+        else:
+            columns = list(zip(*values, strict=True)) if values else [()] * len(fields)
         arrays = [_array(column, field.type) for column, field in zip(columns, fields, strict=True)]
         return pa.StructArray.from_arrays(arrays, fields=fields)
 
@@ -170,6 +194,10 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     try:
         if len(values) > 1 and values[0] is not None and values.count(values[0]) == len(values):  # many say the same throughout
             return pa.repeat(pa.scalar(values[0], kind), len(values))
+        if (
+            kind == TIME
+        ):  # as the distance from a beginning: Arrow asks the zone of each time itself, which takes five times as long
+            return pa.array([at and at - EPOCH for at in values], _DISTANCE).view(TIME)
         return pa.array(values, kind)
     except (UnicodeEncodeError, OverflowError, pa.ArrowException):
         return pa.array([_fitting(value, kind) for value in values], kind)

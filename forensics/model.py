@@ -137,7 +137,7 @@ class Observation:
     subject_hash: str = ""  # set by `columns` only
     size: int = -1  # bytes, -1 unknown
     readings: tuple[Reading, ...] = ()  # every clock of the message, the preferred first
-    stamp: str = ""  # a time that needs its file's clock, else ""
+    stamp: str = ""  # a time that needs its file's clock, else ""; beside `at`: the zone was assumed
     recipients: tuple[Recipient, ...] = ()
     header_known: bool = False  # True if To and Cc of the message are in this record, completely
     declared: int = -1  # number of envelope recipients that the source declares (nrcpt=), -1 unknown

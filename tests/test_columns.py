@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -205,3 +205,49 @@ def test_times_keep_their_microseconds_and_their_zone() -> None:
     (reading,) = through([one])[0].observation.readings
     assert reading == Reading("date", at, 50400)
     assert reading.at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 600])
+def test_rows_keep_their_order_and_their_lists_however_many_come(count: int) -> None:
+    at = datetime(2025, 9, 18, 10, 0, 1, tzinfo=UTC)
+    found = []
+    for number in range(count):
+        who = tuple(
+            Recipient(f"{one}@b.example", Role.EVENT, reply=f"r{number % 3}", at=at if one else None) for one in range(number % 4)
+        )
+        seen = Observation(
+            Span("e", "", number, number + 1), "s", "k", Route.API, subject=f"s{number}", size=number % 5 - 3, recipients=who,
+            readings=(Reading("date", at + timedelta(seconds=number)),) * (number % 2), facts=(("n", str(number)),), ids=("x",) * (number % 3),
+        )  # fmt: skip
+        found.append(Fragment(f"k{number}", seen, opens=bool(number % 2)))
+    expected_ones = [expected(one) for one in found]
+    got = through(found)
+    assert [one.key for one in got] == [one.key for one in found]
+    for one, other in zip(got, expected_ones, strict=True):
+        assert dataclasses.replace(one.observation, size=0) == dataclasses.replace(other.observation, size=0)
+        assert one.observation.size == max(other.observation.size, -1)
+
+
+def test_equal_replies_are_redacted_once() -> None:
+    asked: list[str] = []
+
+    def redact(text: str) -> str:
+        asked.append(text)
+        return text.upper()
+
+    encoder = Encoder(KEY, redact)
+    for number in range(40):
+        who = (Recipient("a@b.example", Role.EVENT, reply=("", "250 ok", "550 no")[number % 3]),)
+        encoder.add(Fragment("k", Observation(Span("e", "", number, 1), "s", "k", Route.API, recipients=who)))
+    replies = [row["recipients"][0]["reply"] for row in encoder.table().to_pylist()]
+    assert replies[:3] == ["", "250 OK", "550 NO"]
+    assert sorted(asked) == ["250 ok", "550 no"]
+
+
+def test_a_time_of_another_zone_is_the_same_moment() -> None:
+    at = datetime(2025, 9, 18, 10, 0, 1, tzinfo=UTC)
+    elsewhere = at.astimezone(timezone(timedelta(hours=2)))
+    one = Fragment(
+        "k", Observation(Span("e", "", 0, 1), "s", "k", Route.API, readings=(Reading("a", elsewhere), Reading("b", at)))
+    )
+    assert [reading.at for reading in through([one])[0].observation.readings] == [at, at]

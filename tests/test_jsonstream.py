@@ -12,7 +12,19 @@ import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics.jsonstream import Frame, Record, first_level, frames, framing, plain_object
+from forensics.jsonstream import (
+    ANY_TEXT,
+    Fields,
+    Frame,
+    Plan,
+    Record,
+    first_level,
+    frames,
+    framing,
+    plain_object,
+    shaped,
+    unescaped,
+)
 
 LISTS = ["rows"]
 SAMPLES = sorted((support.FORMATS / "postmark").iterdir())
@@ -150,7 +162,7 @@ def test_a_nest_is_as_deep_for_both_ways() -> None:
 
 def test_the_quick_way_is_taken() -> None:
     data = FIRST + b"".join(b'{"a":%d,"b":[{"c":"x"}]}\n' % number for number in range(9))
-    reader = framing._Reader([data], 0, frozenset(LISTS))
+    reader: framing._Reader[Record] = framing._Reader([data], 0, frozenset(LISTS))
     reader._next()
     next(reader._object(None))
     assert len(list(reader._plain())) == 9
@@ -201,3 +213,164 @@ def test_a_text_without_an_end_is_looked_through_once() -> None:
     start = time.process_time()
     assert first_level('{"a":"' + '\\"":' * 200_000) == ["a"]
     assert time.process_time() - start < 2
+
+
+# --- records that are read by the pattern of one before
+
+
+class Told(tuple[Any, ...]):
+    """What a plan makes of a record: its place, and the texts of its fields."""
+
+    __slots__ = ()
+
+
+def read_shaped(data: bytes, block: int = 1 << 16, *, decline: str = "no such text") -> list[Any]:
+    """As `read`, with a plan for every record: each field is wanted, texts may be any."""
+
+    def learn(value: dict[str, Any], within: str) -> Plan[Told]:
+        names = tuple(value)
+        forms = dict.fromkeys(names, ANY_TEXT)
+        return Plan(
+            names, forms, lambda start, end, texts: None if decline in texts else Told((start, end, within, names, texts))
+        )
+
+    blocks = [data[at : at + block] for at in range(0, len(data), block)]
+    return list(shaped(blocks, LISTS, 0, learn))
+
+
+def as_record(data: bytes, told: Any) -> Any:
+    """The record that `frames` would have told in the place of what a plan made, if that was made of its bytes alone."""
+    if not isinstance(told, Told):
+        return told
+    start, end, within, names, texts = told
+    value = json.loads(data[start:end].decode(), strict=False)
+    assert tuple(value) == names
+    for name, text in zip(names, texts, strict=True):
+        one = value[name]
+        if isinstance(one, str):
+            assert unescaped(text) == one
+        else:
+            assert json.loads(text.encode("latin-1").decode() if text is not None else "null") == one
+    return Record(start, end, value, within)
+
+
+flat = st.dictionaries(st.sampled_from(["x", "y"]), st.none() | st.integers() | st.text(max_size=4), max_size=2)
+rows = st.fixed_dictionaries(
+    {"id": st.integers(), "name": st.text(max_size=8), "none": st.none(), "is": st.booleans(), "list": st.lists(flat | st.text(max_size=3), max_size=3)},
+    optional={"flat": flat, "real": st.floats(), "deep": st.just({"a": [[1]]})},
+)  # fmt: skip
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(st.lists(rows, max_size=9), layouts, st.booleans(), st.sampled_from(["ndjson", "page", "array"]), st.data())
+def test_a_pattern_says_what_frames_says(
+    given_rows: list[dict[str, Any]], layout: tuple[str, str], ascii_only: bool, form: str, data: st.DataObject
+) -> None:
+    pieces = [json.dumps(one, separators=layout, ensure_ascii=ascii_only) for one in given_rows]
+    text = "\n".join(pieces) if form == "ndjson" else ",\n".join(pieces)
+    whole = (f'{{"n":1,"rows":[{text}]}}' if form == "page" else f"[{text}]" if form == "array" else text).encode(
+        "utf-8", "surrogatepass"
+    )
+    changed = bytearray(whole)
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, max(len(changed) - 1, 0)))
+        changed[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.sampled_from(
+                [
+                    b"",
+                    b'"',
+                    b":",
+                    b" ",
+                    b"{",
+                    b"}",
+                    b"\\",
+                    b",",
+                    b"\xff",
+                    b"\xc3\xa4",
+                    b'"id":1,',
+                    b"\n",
+                    b"0",
+                    b"-",
+                    b".5",
+                    b"\\ud83d",
+                    b"\x1d",
+                    b"\0",
+                ]
+            )
+        )
+    for one in (whole, bytes(changed)):
+        block = data.draw(st.integers(1, 500))
+        told = [as_record(one, each) for each in read_shaped(one, block)]
+        assert [typed(each) for each in told] == [typed(each) for each in read(one)]
+
+
+def many(count: int, **more: Any) -> bytes:
+    return b"".join(json.dumps({"id": number, "name": f"n{number}", **more}).encode() + b"\n" for number in range(count))
+
+
+def test_nearly_all_records_go_by_the_pattern() -> None:
+    mixed = many(50) + many(50, odd=None) + many(50)
+    assert sum(isinstance(one, Told) for one in read_shaped(mixed)) >= 145
+
+
+@pytest.mark.parametrize(
+    ("record", "by_pattern"),
+    [
+        ('{"id": 7, "name": "x"}', True), ('{"id": 7, "name": "\\u00e4ö\\n"}', True), ('{"id": 7, "name": ""}', True), ('{"id": 07, "name": "x"}', False),
+        ('{"id": -0, "name": "x"}', False), ('{"id": 7.0, "name": "x"}', False), ('{"id": 7,"name": "x"}', False), ('{"id": "7", "name": "x"}', False),
+        ('{"name": "x", "id": 7}', False), ('{"id": 7, "name": "x", "name": "y"}', False), ('{"id": 7, "name": "\\ud83d"}', False),
+        ('{"id": 7, "name": null}', False), ('{"id": 7, "name": "x"', False), ('{"id": 7, "n\\u0061me": "x"}', False), ('{"id": 7, "name": "\t"}', False),
+    ],
+)  # fmt: skip
+def test_what_fits_the_pattern_of_a_record(record: str, by_pattern: bool) -> None:
+    data = many(3) + record.encode() + b"\n" + many(1)
+    told = read_shaped(data)
+    start = data.index(record.encode())
+    assert any(isinstance(one, Told) and one[0] == start for one in told) is by_pattern
+    assert [typed(as_record(data, one)) for one in told] == [typed(one) for one in read(data)]
+
+
+def test_what_a_plan_declines_is_read_in_the_usual_way() -> None:
+    told = read_shaped(many(30), decline="n7")
+    assert [one.value["id"] for one in told if isinstance(one, Record)] == [0, 1, 7]  # the first two teach
+
+
+def test_records_of_ever_new_kinds_are_not_all_looked_at() -> None:
+    data = b"".join(b'{"k%d":%d}\n' % (number, number) for number in range(4_000))
+    start = time.process_time()
+    assert len(read_shaped(data)) == 4_000
+    assert time.process_time() - start < 5
+
+
+def test_long_texts_that_fit_no_pattern_cost_no_more_than_their_length() -> None:
+    data = many(5) + b"".join(b'{"id": 1, "name": "' + b"x" * 200_000 + b"\n" for _ in range(20))
+    start = time.process_time()
+    read_shaped(data)
+    assert time.process_time() - start < 10
+
+
+# --- counts
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (0, 0), (712, 712), ("712", 712), (" 712\n", 712), ("\x1d712", None), ("712\x1c", None), ("7\x0012", None), ("\u2003712", None), ("7\ud83d12", None),
+        ("٧١٢", None), ("", None), (" ", None), ("-1", None), (-1, None), (True, None), (7.0, None), ("7.0", None), ("9" * 15, 10**15 - 1), ("9" * 16, None),
+        (10**15, None), (None, None), ([7], None), (("7", "8"), None), (" " * 10 + "7", None), ("7_0", None), ("+7", None),
+    ],
+)  # fmt: skip
+def test_a_count_is_digits_and_nothing_else(value: Any, count: int | None) -> None:
+    fields = Fields({"n": value})
+    assert (fields.count("n"), fields.wrong) == (count, set() if count is not None or value is None else {"n"})
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters(), max_size=6) | st.integers().map(str))
+def test_a_count_never_fails_and_never_guesses(text: str) -> None:
+    found = Fields({"n": text}).count("n")
+    assert (
+        found is None or str(found) == text.strip(" \t\r\n").lstrip("0") or (found == 0 and set(text.strip(" \t\r\n")) == {"0"})
+    )

@@ -2,6 +2,10 @@
 
 from forensics.jsonstream.decoding import plain_object
 from forensics.jsonstream.fields import Fields, first_level
-from forensics.jsonstream.framing import Broken, Frame, Page, Record, frames, load
+from forensics.jsonstream.frame import Broken, Frame, Page, Record
+from forensics.jsonstream.framing import frames, load, shaped
+from forensics.jsonstream.shapes import ANY_TEXT, PLAIN_TEXT, Plan, unescaped
 
-__all__ = ["Broken", "Fields", "Frame", "Page", "Record", "first_level", "frames", "load", "plain_object"]
+__all__ = [
+    "ANY_TEXT", "PLAIN_TEXT", "Broken", "Fields", "Frame", "Page", "Plan", "Record", "first_level", "frames", "load", "plain_object", "shaped", "unescaped",
+]  # fmt: skip

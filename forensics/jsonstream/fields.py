@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 __all__ = ["Fields", "first_level"]
 
 T = TypeVar("T")
+_COUNT = re.compile(
+    r"[ \t\r\n]{0,9}([0-9]{1,15})[ \t\r\n]{0,9}"
+)  # no other white space: a control character is no part of a count
 
 
 @dataclass(slots=True)
@@ -41,8 +44,8 @@ class Fields:
     def count(self, name: str) -> int | None:
         """A number from 0 on, as number or as digits in a text."""
         found = self.value.get(name)
-        if type(found) is str and re.fullmatch(r"\s{0,9}[0-9]{1,15}\s{0,9}", found):
-            return int(found)
+        if type(found) is str and (digits := _COUNT.fullmatch(found)):
+            return int(digits[1])
         if type(found) is int and 0 <= found < 10**15:
             return found
         if found is not None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from forensics.jsonstream.decoding import DECODER, SCAN, balanced, has_each_key_once, in_unicode
+from forensics.jsonstream.frame import Broken, Frame, Page, Record
+from forensics.jsonstream.shapes import Plan, Shapes
 from forensics.jsonstream.window import READ, Window
 
-__all__ = ["Broken", "Frame", "Page", "Record", "frames", "load"]
+__all__ = ["frames", "load", "shaped"]
+
+T = TypeVar("T")
 
 MAX_RECORD = 64 << 20  # characters of one record
 MAX_DEPTH = 100  # levels inside one record
@@ -20,6 +24,7 @@ _NEAR_END = 16  # an error so close to the end of what is read may vanish with m
 _PATIENCE = 8  # characters read in vain for each one passed; beyond that a broken record is not searched for others
 _HEAD_START = 64 << 20
 _LONG_FIELD = 1_000
+_SHORT_GAP = 64  # characters between two records
 _DEAR = 10_000  # what falling into a nest of brackets costs, in characters read in vain
 _CUT, _INVALID, _NO_JSON = "the file ends before its JSON does", "no valid JSON", "no JSON"
 
@@ -31,40 +36,6 @@ _NEXT_DOCUMENT = re.compile(r"\n\{")
 _LOOSE = re.compile(r"[\t\r\n]:")
 _COLON = re.compile(r"[ \t\r\n]*+:[ \t\r\n]*+")
 _PREFIX = 4_096  # characters in which a page shows that it is one
-
-
-class Record(NamedTuple):
-    """One JSON object. Offsets are in bytes of the member, end exclusive; a repeated key holds a tuple of its values."""
-
-    start: int
-    end: int
-    value: dict[str, Any]
-    within: str = ""  # key of the page's list in which it stands; "" elsewhere
-    replaced: bool = False  # characters that are no Unicode were replaced
-
-
-class Page(NamedTuple):
-    """An object around a list of records, told after them; `fields` are its short scalars."""
-
-    start: int
-    end: int
-    name: str  # key of the list
-    fields: dict[str, Any]
-    rows: int  # whole records met in the list
-    elements: int  # anything met in it
-    complete: bool  # its closing brace was met
-
-
-class Broken(NamedTuple):
-    """Bytes that are no readable record, and why."""
-
-    start: int
-    end: int
-    reason: str
-    within: str = ""
-
-
-Frame = Record | Page | Broken
 
 
 @dataclass(slots=True)
@@ -91,11 +62,33 @@ class _Failure(NamedTuple):
     wasted: int = 0
 
 
-class _Reader:
+def _plain_record(text: str, begin: int, *, spaced: bool) -> tuple[dict[str, Any], str] | None:
+    """The object that begins here, and its text; None if anything about it needs more care. `spaced`: odd white space is about."""
+    try:
+        value, end = SCAN(text, begin)
+    except (StopIteration, ValueError, RecursionError):
+        return None
+    record = text[begin:end]
+    if record.count("{") + record.count("[") > MAX_DEPTH or " :" in record:
+        return None
+    if ("\\" in record and ("\\ud" in record or "\\uD" in record)) or ((spaced or "\n" in record) and _LOOSE.search(record)):
+        return None
+    if not record.isascii():
+        try:
+            value = SCAN(record.encode("latin-1").decode(), 0)[0]
+        except UnicodeDecodeError:
+            return None
+    if record.count('":') != len(value) and not has_each_key_once(record, value):
+        return None
+    return value, record
+
+
+class _Reader(Generic[T]):
     """The framing of one member. Its only state is the window, the open containers and what was read in vain."""
 
-    def __init__(self, blocks: Iterable[bytes], start: int, lists: frozenset[str]) -> None:
+    def __init__(self, blocks: Iterable[bytes], start: int, lists: frozenset[str], shapes: Shapes[T] | None = None) -> None:
         self.window = Window(blocks, start)
+        self.shapes = shapes
         self.lists = lists
         self.open: list[_Open] = []
         self.indent: str | None = ""  # white space before the record on its line; None if it does not begin its line
@@ -109,7 +102,7 @@ class _Reader:
             r'\{\s*+(?:"[^"\\]{1,64}"\s*+:\s*+(?:"[^"\\]{0,256}"|[-+.\w]{1,64})\s*+,\s*+){0,12}' + rf'"(?:{names})"\s*+:\s*+\['
         )
 
-    def run(self) -> Iterator[Frame]:
+    def run(self) -> Iterator[Frame | T]:
         while True:
             if not self.suspicious and self.window.unit == 1 and not (self.open and not self.open[-1].is_list):
                 yield from self._plain()
@@ -136,46 +129,39 @@ class _Reader:
             yield Broken(end, end, _CUT, self._within())
         yield from self._closed_pages(end)
 
-    def _plain(self) -> Iterator[Record]:
+    def _plain(self) -> Iterator[Record | T]:
         """Records that follow each other with nothing unusual in them, as `_object` would tell them, in a sixth of the time.
 
         It stops before whatever needs more care: pages, deep nests, broken records, odd characters, repeated keys. As
         every key ends in a quote and a colon, as many of these as keys in the outermost object mean that none was dropped.
         """
-        window, lists = self.window, self.lists
+        window, lists, shapes = self.window, self.lists, self.shapes
         within = self._within()
         text, base, first, at = window.text, window.base, window.at, window.at
-        spaced, met = "\t" in text or "\r" in text, 0
+        spaced, met, lead = "\t" in text or "\r" in text, 0, "\n{"  # what stood before the last record is before the next
         while True:
-            if text.startswith("\n{", at):  # as nearly always
-                begin = at + 1
+            if text.startswith(lead, at):  # as nearly always
+                begin = at + len(lead) - 1
             else:
                 begin = _BLANK.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
                 if not text.startswith("{", begin):
                     break
-            try:
-                value, end = SCAN(text, begin)
-            except (StopIteration, ValueError, RecursionError):
+                lead = text[at : begin + 1] if begin - at < _SHORT_GAP else lead
+            if shapes is not None and (read := shapes.read(text, begin, base, within)) is not None:
+                made, at = read
+                met += 1
+                yield made
+                continue
+            plain = _plain_record(text, begin, spaced=spaced)
+            if plain is None or not (within or lists.isdisjoint(plain[0])):
                 break
-            record = text[begin:end]
-            if not within and not lists.isdisjoint(value):
-                break
-            if record.count("{") + record.count("[") > MAX_DEPTH or " :" in record:
-                break
-            if "\\" in record and ("\\ud" in record or "\\uD" in record):
-                break
-            if (spaced or "\n" in record) and _LOOSE.search(record):
-                break
-            if not record.isascii():
-                try:
-                    value = SCAN(record.encode("latin-1").decode(), 0)[0]
-                except UnicodeDecodeError:
-                    break
-            if record.count('":') != len(value) and not has_each_key_once(record, value):
-                break
+            value, record = plain
+            end = begin + len(record)
+            if shapes is not None:
+                shapes.consider(record, value, within)
+            yield _new(Record, (base + begin, base + end, value, within, False))
             at = end
             met += 1
-            yield _new(Record, (base + begin, base + end, value, within, False))
         if met:
             self.begun = True
             self.passed += at - first
@@ -422,13 +408,26 @@ def frames(blocks: Iterable[bytes], lists: Iterable[str], start: int = 0) -> Ite
     brackets balance, or where its next sibling begins by indentation or first key, and costs no other record. White
     space, commas, brackets around records and a page's other members belong to no frame but the page.
     """
+    reader: _Reader[Record] = _Reader(blocks, start, frozenset(lists))
+    return _joined(reader.run())
+
+
+def shaped(
+    blocks: Iterable[bytes], lists: Iterable[str], start: int, learn: Callable[[dict[str, Any], str], Plan[T] | None]
+) -> Iterator[Frame | T]:
+    """As `frames`, but in the place of most records stands what a plan of `learn` makes of them: see `shapes`."""
+    return _joined(_Reader(blocks, start, frozenset(lists), Shapes(learn)).run())
+
+
+def _joined(found: Iterator[Frame | T]) -> Iterator[Frame | T]:
+    """The same, with stretches of no JSON that touch each other as one: a megabyte of brackets is one defect."""
     junk: Broken | None = None
-    for frame in _Reader(blocks, start, frozenset(lists)).run():
-        if junk is None and type(frame) is Record:
+    for frame in found:
+        if junk is None and type(frame) is not Broken:
             yield frame
             continue
         if junk and isinstance(frame, Broken) and frame.reason == _NO_JSON and frame.start == junk.end:
-            junk = junk._replace(end=frame.end)  # a megabyte of brackets is one defect
+            junk = junk._replace(end=frame.end)
             continue
         if junk:
             yield junk

@@ -156,22 +156,31 @@ def _works(item: Item, span_size: int, mappings: Mappings) -> Iterator[Work | De
         yield Work(item, span, name)
 
 
+# Columns whose values recur: a dictionary of what is nearly always new (ids, addresses, replies, times) costs time, and space too
+_RECURRING = [
+    *("evidence", "member", "source", "kind", "route", "direction", "server", "stream", "sender", "envelope_sender"),
+    *(f"recipients.list.element.{name}" for name in ("role", "outcome", "written", "original", "stamp", "seen")),
+    *("readings.list.element.clock", "facts.list.element.name", "facts.list.element.value", "stamp"),
+]
+
+
 class PartWriter:
     """One Parquet part of fragments, streamed aside in row groups and renamed when whole: memory does not grow with it."""
 
     def __init__(self, target: Path, key: bytes, redact_reply: Callable[[str], str]) -> None:
         self.target = target
         self._key, self._redact = key, redact_reply
-        self._encoder = Encoder(key, redact_reply)
+        self._encoder, self._room = Encoder(key, redact_reply), FLUSH
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._aside = target.with_name(target.name + ".new")
         self._stream = os.fdopen(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-        self._writer = pq.ParquetWriter(self._stream, OBSERVATIONS, compression="zstd", compression_level=1)
+        self._writer = pq.ParquetWriter(self._stream, OBSERVATIONS, compression="zstd", compression_level=1, use_dictionary=_RECURRING)
 
     def add(self, fragment: Fragment) -> None:
         """Take one fragment in."""
         self._encoder.add(fragment)
-        if len(self._encoder) >= FLUSH:
+        self._room -= 1
+        if not self._room:
             self._flush()
 
     def add_rows(self, rows: pa.Table) -> None:
@@ -183,7 +192,7 @@ class PartWriter:
         if not len(self._encoder):
             return
         self._writer.write_table(self._encoder.table())
-        self._encoder = Encoder(self._key, self._redact)
+        self._encoder, self._room = Encoder(self._key, self._redact), FLUSH
 
     def close(self) -> None:
         """Write what is left and give the part its name."""

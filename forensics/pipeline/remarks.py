@@ -31,6 +31,13 @@ WHERE list_contains([one.value for one in facts if one.name = 'contradiction'], 
 """
 
 
+# Messages of which a record was dated by a zone that it does not name
+_ASSUMED = """
+SELECT DISTINCT message_key FROM message_verdicts JOIN messages USING (message_key) JOIN joined USING (msg) JOIN observed USING (obs)
+WHERE list_contains([one.value for one in facts if one.name = 'zone'], 'assumed_us_eastern') ORDER BY message_key
+"""
+
+
 def remarks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     """Sentences by message key, for flagged messages only; no list separator and no raw evidence in them."""
     found: dict[str, list[str]] = {}
@@ -46,6 +53,8 @@ def _all(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
         yield key, "All records of the copy are stored webhooks, which nobody signs: they prove no more than their storage does."
     for (key,) in connection.execute(_CONTRADICTED).fetchall():
         yield key, "A record contradicts itself: its list of recipients is not that of To, Cc and Bcc together."
+    for (key,) in connection.execute(_ASSUMED).fetchall():
+        yield key, "A record of it names no zone: its times were read as US Eastern, and may be four or five hours earlier."
 
 
 def _named_by(messages: int, accepted: int, unnamed: int) -> str:

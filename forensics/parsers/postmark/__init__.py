@@ -22,5 +22,5 @@ PARSER = Parser(
     read=read,
     shows=frozenset({"recipients", "header", "outcome", "content", "blind"}),
     body=body,
-    version=2,
+    version=3,
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from typing import Any
 
 from forensics.jsonstream import Fields, load
 from forensics.mail import content as mail_content
 from forensics.model import Body, Part, Unread
+from forensics.parsers.postmark.answers import without_chunk_marks
 from forensics.parsers.postmark.carriers import carried
 from forensics.parsers.postmark.raw import CUT_BY_PROVIDER, mail_bytes
 
@@ -21,7 +23,7 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._:-]{1,40})", re.IGNORECASE
 
 def body(raw: bytes, kind: str) -> Body:
     """The content in the bytes of one record: subject, text, HTML, else the raw message (of a bounce the returned one)."""
-    record = load(raw)
+    record = _loaded(raw)
     if record is None:
         return Body(unread=(Unread("", "the record cannot be read again"),))
     if kind == "inbound":
@@ -42,6 +44,16 @@ def body(raw: bytes, kind: str) -> Body:
     names = [name for name in fields.texts("Attachments", "Name") if name.encode("utf-8", "replace") not in whole]
     unread += tuple(Unread(f"attachment:{name}", "bytes are never in a Postmark export") for name in names)
     return Body(fields.text("Subject"), parts, unread)
+
+
+def _loaded(raw: bytes) -> dict[str, Any] | None:
+    """The record, which may lie in several chunks of an HTTP answer; where that is not sure, its texts are those of both readings."""
+    record, whole = load(raw), without_chunk_marks(raw)
+    joined = load(whole) if whole is not raw else None
+    if record is None or joined is None:
+        return joined if record is None else record
+    both = {key: (joined[key], record[key]) for key in _MEDIA if key in joined and key in record and joined[key] != record[key]}
+    return joined | both
 
 
 def _texts(fields: Fields, keys: list[str], *, whole: bool) -> tuple[tuple[Part, ...], tuple[Unread, ...]]:

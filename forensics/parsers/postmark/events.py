@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from forensics.jsonstream import Fields
 from forensics.model import Observation, Outcome, Span
-from forensics.parsers.postmark.values import after_data, facts, moment, named, observation, time_of
+from forensics.parsers.postmark.values import after_data, facts, moment, named, observation, time_of, zone_told
 from forensics.records import replaced
 
 __all__ = ["EVENTS", "LISTED", "event"]
@@ -82,11 +82,11 @@ def event(fields: Fields, span: Span, kind: str, record_type: str, *, unsigned: 
         first = fields.flag("FirstOpen")
         ip = Fields(fields.mapping("Geo")).text("IP")[:_MOST_IP]
         more += [("first_open", "" if first is None else str(first).lower()), ("ip", ip)]
-    at = moment(reading)
+    at = moment(fields, shape.time, reading)
     return replaced(
         observation(fields, span, kind),
         readings=(reading._replace(slack=max(reading.slack, shape.slack)),) if reading and shape.clock else (),
         recipients=tuple(replaced(one, reply=reply[:_MOST_REPLY], **at) for one in found),
         has_body=bool(fields.text("Content")),
-        facts=facts(fields, ("unsigned", "true" if unsigned else ""), *more),
+        facts=facts(fields, ("unsigned", "true" if unsigned else ""), zone_told(reading), *more),
     )

@@ -6,7 +6,7 @@ from forensics.addresses import canonical_message_id
 from forensics.dates import mail_time
 from forensics.jsonstream import Fields
 from forensics.model import Direction, Observation, Outcome, Recipient, Role, Route, Span
-from forensics.parsers.postmark.values import NAME, named, recipients, time_of
+from forensics.parsers.postmark.values import NAME, named, recipients
 from forensics.records import replaced
 
 __all__ = ["inbound"]
@@ -35,7 +35,7 @@ def inbound(fields: Fields, span: Span) -> Observation:
     sender = fields.parsed("From", lambda text: recipients(text[:_MOST_ID], Role.EVENT, Outcome.NONE) or None)
     if not sender:
         sender = tuple(named(fields, "FromFull"))
-    date = time_of(fields, "Date", "date", mail_time)
+    date = fields.parsed("Date", lambda text: mail_time(text, "date"))  # by the sender's clock, whose zone is not Postmark's
     uuid = fields.text("MessageID").strip().lower()[:_MOST_FACT]
     return Observation(
         span=span,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from forensics.jsonstream import Fields
 from forensics.model import Observation, Outcome, Recipient, Role, Span
-from forensics.parsers.postmark.values import after_data, facts, moment, named, observation, time_of
+from forensics.parsers.postmark.values import after_data, facts, moment, named, observation, time_of, zone_told
 from forensics.records import replaced
 
 __all__ = ["sent"]
@@ -39,7 +39,7 @@ def sent(fields: Fields, span: Span, kind: str) -> Observation:
         header_known=header_known,
         attachments=tuple(fields.texts("Attachments", "Name")),
         has_body=kind == "details" and any(bool(value.get(key)) for key in ("TextBody", "HtmlBody", "Body")),
-        facts=facts(fields, ("contradiction", contradiction)),
+        facts=facts(fields, ("contradiction", contradiction), zone_told(reading, recipients)),
     )
 
 
@@ -75,7 +75,7 @@ def _events(fields: Fields, listed: Outcome) -> Iterator[Recipient]:
         outcome = after_data(outcome, reply)
         if listed is Outcome.SANDBOXED and outcome is not Outcome.NONE:  # a sandbox plays its events
             outcome = listed
-        at = moment(time_of(event, "ReceivedAt"))
+        at = moment(event, "ReceivedAt", time_of(event, "ReceivedAt"))
         found = named(event, "Recipient", outcome=outcome)
         if not found:
             fields.remarks.append("an entry of MessageEvents names no recipient")

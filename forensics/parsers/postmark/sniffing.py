@@ -6,14 +6,18 @@ import re
 from itertools import islice
 
 from forensics.jsonstream import Frame, Page, Record, first_level, frames
+from forensics.model import Span
+from forensics.parsers.postmark.answers import Answers, begins_with_head
 from forensics.parsers.postmark.carriers import carried
-from forensics.parsers.postmark.shapes import BODY_KEYS, FIGURES, LISTS, is_claimed
+from forensics.parsers.postmark.har import is_har
+from forensics.parsers.postmark.shapes import BODY_KEYS, FIGURES, LISTS, is_claimed, kind_of
 
 __all__ = ["is_request_log", "sniff"]
 
 _MARK = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]{0,4096}[\[{]")
 _HEADER = re.compile(r"@(?:[a-z0-9-]{1,63}\.)?mtasv\.net|\\nX-PM-", re.IGNORECASE)  # in JSON, so line ends are escapes
 _HINT = re.compile(rb'RecordType|"(?:eyJ|ew|W3si)')  # in plain or, as `carriers` reads it, in base64
+_HOST = re.compile(rb"^host:[ \t]{0,9}api\.postmarkapp\.com[ \t]{0,9}\r?$", re.IGNORECASE | re.MULTILINE)
 _CUT_HEAD = 32_768
 _MOST_REQUESTS = 400  # records at the head of a log among which one carries a webhook
 
@@ -24,8 +28,23 @@ def sniff(head: bytes, name: str) -> bool:  # noqa: ARG001  a name is no proof o
     An empty page is one. Keys inside texts, in later records or under prose prove nothing, but for a log of requests:
     there a whole webhook in a field of one of the first records does.
     """
+    if begins_with_head(head):
+        return _is_answer(head)
+    if is_har(head):
+        return True
     first = next(frames([head] if _MARK.match(head) else [], LISTS), None)
     return first is not None and (_is_postmark(first, head) or _carries_webhooks(head))
+
+
+def _is_answer(head: bytes) -> bool:
+    """Whether the first JSON under the HTTP heads is Postmark's; of a compressed body only the host that was asked tells."""
+    answers = Answers([head], Span("", "", 0, -1))
+    body = b"".join(answers.blocks())
+    first = next(frames([body], LISTS), None)
+    while first is not None and isinstance(first, Record) and kind_of(first.value, "") == "" and first.end < len(body):
+        body = body[first.end :]  # what was asked, or the answer to something else
+        first = next(frames([body], LISTS), None)
+    return _is_postmark(first, body) if first is not None else bool(answers.unread) and _HOST.search(head) is not None
 
 
 def is_request_log(head: bytes) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from forensics.jsonstream import Fields, Page
 from forensics.model import Defect, Role, Route, Span, Statement
-from forensics.parsers.postmark.values import NAME, moment, named, time_of
+from forensics.parsers.postmark.values import NAME, moment, named, time_of, zone_told
 
 __all__ = ["daily_count", "page_said", "server", "stream", "suppression"]
 
@@ -22,17 +22,19 @@ def suppression(fields: Fields, span: Span) -> Statement | None:
     """
     change = "EmailAddress" not in fields.value
     found = named(fields, "Recipient" if change else "EmailAddress", Role.SUPPRESSION)
-    reading = time_of(fields, "ChangedAt" if change else "CreatedAt")
+    time = "ChangedAt" if change else "CreatedAt"
+    reading = time_of(fields, time)
     reason = fields.text("SuppressionReason")
     if change and fields.flag("SuppressSending") is not True:
         reason = "reactivated"
     if not found:
         fields.remarks.append("the suppression names no address")
         return None
-    words = (reason, fields.text("Origin"), "unsigned" if change else "")
+    assumed = "time assumed US Eastern" if zone_told(reading)[1] else ""
+    words = (reason, fields.text("Origin"), assumed, "unsigned" if change else "")
     note = "/".join(one[:_MOST_FACT] for one in words if one)
     scope, address = fields.text("MessageStream"), found[0].address
-    return Statement(span, NAME, "suppression", scope, Route.API, address=address, note=note, **moment(reading))
+    return Statement(span, NAME, "suppression", scope, Route.API, address=address, note=note, **moment(fields, time, reading))
 
 
 def daily_count(fields: Fields, span: Span) -> Statement | None:
@@ -56,6 +58,8 @@ def server(fields: Fields, span: Span) -> Statement | None:
 def stream(fields: Fields, span: Span) -> Statement | None:
     """A message stream of a server, by its id; the note is its server's."""
     identity = fields.label("ID")
+    if fields.text("MessageStreamType") == "Inbound":
+        return None  # what a server receives needs no export of what it sent
     return Statement(span, NAME, "listed_stream", identity, Route.API, note=fields.label("ServerID")) if identity else None
 
 

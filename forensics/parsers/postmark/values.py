@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from forensics.addresses import canonical, canonical_message_id, mailboxes
 from forensics.dates import UNKNOWN_ZONE, iso_time
@@ -14,7 +15,7 @@ from forensics.jsonstream import Fields
 from forensics.model import Direction, Observation, Outcome, Reading, Recipient, Role, Route, Span
 
 __all__ = [
-    "NAME", "NULL_UUID", "after_data", "common_facts", "exact_time", "facts", "is_canonical", "message_id", "moment", "named", "observation", "recipients", "time_of",
+    "ASSUMED_ZONE", "CANONICAL", "NAME", "NULL_UUID", "after_data", "common_facts", "exact_time", "facts", "is_canonical", "message_id", "moment", "named", "observation", "recipients", "time_of", "zone_told",
 ]  # fmt: skip
 
 NAME = "postmark"
@@ -22,7 +23,8 @@ NULL_UUID = "00000000-0000-0000-0000-000000000000"  # what the "send test" butto
 _MESSAGE_ID = re.compile(r"[0-9A-Za-z._-]{1,200}")
 _PLAIN_ADDRESS = re.compile(r"[^\s\"(),:;<>@\[\]\\]{1,128}@[^\s\"(),:;<>@\[\]\\]{1,253}")
 # an address that is its own canonical form: a dot-atom and a domain, ASCII and in lower case
-_CANONICAL = re.compile(r"[a-z0-9_+-]++(?:\.[a-z0-9_+-]++)*+@[a-z0-9-]++(?:\.[a-z0-9-]++)++")
+CANONICAL = r"[a-z0-9_+-]++(?:\.[a-z0-9_+-]++)*+@[a-z0-9-]++(?:\.[a-z0-9-]++)++"
+_CANONICAL = re.compile(CANONICAL)
 _SHORT = 128  # characters
 _MOST_ADDRESSES = 65_536  # characters of one text that names recipients
 _AFTER_DATA = "in reply to end of data"  # Postfix's words for a refusal once the content had left
@@ -31,6 +33,9 @@ _OFFSETS = {
     for minutes in range(UNKNOWN_ZONE // 60 + 1)
     for sign in "+-"
 }
+_EASTERN = ZoneInfo("America/New_York")
+ASSUMED_ZONE = 5 * 3600  # seconds: how far Eastern time is from UTC in winter
+_NO_OFFSET = re.compile(r"\s{0,9}\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,30})?)?\s{0,9}")
 _new = tuple.__new__  # a named tuple without the call of its own constructor
 _TIME_AT = 10  # place of the "T" between day and time
 
@@ -65,16 +70,32 @@ def named(fields: Fields, name: str, role: Role = Role.EVENT, outcome: Outcome =
     return found
 
 
-def time_of(
-    fields: Fields, name: str, clock: str = "event", parse: Callable[[str, str], Reading | None] = iso_time
-) -> Reading | None:
+def time_of(fields: Fields, name: str, clock: str = "event") -> Reading | None:
     """The time in a field, in UTC.
 
-    A stamp without offset is of unknown zone (slack 14 hours), not Eastern: Postmark's answers always carry an offset, so one
-    that lacks it went through another program, and those write UTC or their own machine's time as readily as what they read.
-    That `fromdate` and `todate` of a request mean US Eastern says nothing of an answer.
+    Postmark's answers always carry an offset, so a stamp that lacks one went through another program. It is read as US
+    Eastern, the zone that Postmark writes elsewhere and means by `fromdate` and `todate` (developer/api/messages-api), with a
+    slack of five hours: a writer that dropped a "Z" would be four or five off. `zone_told` says so on the record.
     """
-    return fields.parsed(name, lambda text: exact_time(text, clock) or parse(text, clock))
+    return fields.parsed(name, lambda text: exact_time(text, clock) or _eastern_time(text, clock) or iso_time(text, clock))
+
+
+def _eastern_time(text: str, clock: str) -> Reading | None:
+    """A stamp without an offset; None for any other text. Of an hour that Eastern time has twice, or skips, the earlier reading."""
+    found = iso_time(text, clock) if _NO_OFFSET.fullmatch(text) else None
+    if found is None:
+        return None
+    try:
+        at = min(found.at.replace(tzinfo=_EASTERN, fold=fold).astimezone(UTC) for fold in (0, 1))
+    except OverflowError:  # at either end of the calendar
+        return found
+    return Reading(clock, at, ASSUMED_ZONE)
+
+
+def zone_told(reading: Reading | None, recipients: Iterable[Recipient] = ()) -> tuple[str, str]:
+    """The fact that a time of this record was written without its zone, which is an assumption then; its value is "" otherwise."""
+    is_assumed = (reading is not None and reading.slack == ASSUMED_ZONE) or any(one.at and one.stamp for one in recipients)
+    return "zone", "assumed_us_eastern" if is_assumed else ""
 
 
 def exact_time(text: str, clock: str) -> Reading | None:
@@ -104,11 +125,16 @@ def message_id(fields: Fields) -> str:
     return ""
 
 
-def moment(reading: Reading | None) -> dict[str, Any]:
-    """`at` of a recipient; a time of unknown zone stays a stamp."""
-    if reading is None:
-        return {}
-    return {"stamp": reading.at.replace(tzinfo=None).isoformat()} if reading.slack else {"at": reading.at}
+def moment(fields: Fields, name: str, reading: Reading | None) -> dict[str, Any]:
+    """`at` of a recipient or a statement, as read from this field.
+
+    The time as written stands beside it where the zone is assumed, and alone where it is unknown.
+    """
+    if reading is None or not reading.slack:
+        return {} if reading is None else {"at": reading.at}
+    written = iso_time(fields.text(name))
+    stamp = {"stamp": written.at.replace(tzinfo=None).isoformat()} if written else {}
+    return {"at": reading.at, **stamp} if reading.slack == ASSUMED_ZONE else stamp
 
 
 def after_data(outcome: Outcome, *texts: str) -> Outcome:
