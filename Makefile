@@ -9,7 +9,7 @@ SECONDS_PER_TARGET ?= 60
 MEGABYTES ?=
 LARGE_MEGABYTES ?= 5000
 
-.PHONY: demo test bench bench-large bench-detection fuzz lint lock golden clean help
+.PHONY: demo test bench bench-large bench-detection bench-scaling bench-leaks fuzz lint lock golden clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -47,8 +47,14 @@ bench: $(STAMP) ## speed and memory beside peers, as ratios
 bench-large: $(STAMP) ## memory over an archive of 5 GB with a mail of 200 MB in it
 	$(BIN)/python tests/benchmarks/run.py --large $(LARGE_MEGABYTES)
 
+bench-scaling: $(STAMP) ## joining and judging 0.1, 1 and 10 million observations
+	$(BIN)/python tests/benchmarks/run.py --scaling 10000000
+
 bench-detection: $(STAMP) ## how well hidden recipients are found, in invented organisations; FINAL=1 for seeds that nobody tuned on
 	$(BIN)/python tests/benchmarks/detection/run.py $(if $(FINAL),--final) --out docs/detection-benchmark.json
+
+bench-leaks: $(STAMP) ## how well leaks are found, beside peers, in invented mail; FINAL=1 for templates that nobody tuned on
+	$(BIN)/python tests/benchmarks/leaks/run.py $(if $(FINAL),--final) --out docs/leaks-benchmark.json
 
 fuzz: $(FUZZED) ## hostile input against every reader
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS_PER_TARGET)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from array import array
+from bisect import bisect_left
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 
 __all__ = ["stitch"]
 
-_FAR_APART = timedelta(days=1)
+Numbers = npt.NDArray[np.int64]
+_DAY = 86_400_000_000  # microseconds
+_ROWS = 100_000  # of suspects that are looked at in one go
 
 # Identities that several observations share, each as an edge from the least of them: most mail of a log shares none
 _EDGES = """
@@ -37,56 +39,122 @@ SELECT obs, server, reading.clock AS clock, reading.utc AS utc, reading.slack AS
 FROM (SELECT obs, server, unnest(readings) AS reading FROM observed)
 """
 
+# The last resort: a record without any id, and what it may be a record of. Equal sender, size, subject (as far as known) and recipients, and
+# clocks that agree: `near` are those that lie so close together, before anybody asked for their recipients.
+_NEAR = """
+CREATE OR REPLACE TEMP TABLE near AS
+WITH nameless AS (SELECT DISTINCT sender, size FROM observed WHERE message_id = '' AND len(ids) = 0 AND sender != '' AND size > 0),
+alike AS (
+  SELECT obs, sender, size, subject_hash, message_id = '' AND len(ids) = 0 AS nameless, {"evidence": evidence, "member": member} AS file
+  FROM observed SEMI JOIN nameless USING (sender, size)
+),
+dated AS (
+  SELECT obs, arg_min(utc - to_seconds(slack), (slack, rank, utc)) AS earliest, arg_min(utc + to_seconds(slack + 1), (slack, rank, utc)) AS latest
+  FROM timed SEMI JOIN (SELECT obs FROM alike QUALIFY count(*) OVER (PARTITION BY sender, size) > 1) USING (obs) GROUP BY obs
+)
+SELECT *, max(latest) OVER earlier >= earliest OR min(earliest) OVER later <= latest AS close FROM alike JOIN dated USING (obs)
+WINDOW earlier AS (PARTITION BY sender, size ORDER BY earliest, latest, obs ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+       later AS (PARTITION BY sender, size ORDER BY earliest, latest, obs ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+QUALIFY close
+"""
+
+# Groups that hang together by time; one is a message only if all its clocks agree, and if no file has a second record that could be meant
+_ALIKE = """
+CREATE OR REPLACE TEMP TABLE alike AS
+WITH named AS (
+  SELECT n.*, coalesce(m.msg, n.obs) AS msg, list_sort(list_distinct([r.address for r in o.recipients if r.role NOT IN ('trace', 'suppression')])) AS recipients
+  FROM observed o JOIN near n USING (obs) LEFT JOIN merged m USING (obs)
+),
+begun AS (
+  SELECT *, coalesce(earliest > max(latest) OVER (PARTITION BY sender, size, recipients ORDER BY earliest, latest, obs ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS first
+  FROM named WHERE len(recipients) > 0
+),
+grouped AS (SELECT *, sum(first::INTEGER) OVER (PARTITION BY sender, size, recipients ORDER BY earliest, latest, obs) AS number FROM begun),
+sure AS (
+  SELECT sender, size, recipients, number, min(obs) AS least FROM grouped GROUP BY ALL
+  HAVING count(*) > 1 AND max(earliest) <= min(latest) AND count(DISTINCT subject_hash) FILTER (subject_hash != '') <= 1
+     AND count(*) FILTER (nameless) > 0 AND count(DISTINCT msg) FILTER (NOT nameless) <= 1
+     AND count(DISTINCT file) FILTER (nameless) = count(*) FILTER (nameless)
+     AND NOT list_has_any(coalesce(list(file) FILTER (nameless), []), coalesce(list(file) FILTER (NOT nameless), []))
+)
+SELECT g.obs, s.least, g.nameless FROM grouped g JOIN sure s USING (sender, size, recipients, number)
+"""
+
 # A place in the evidence: what comes first by it does so in every run, which an observation's number does not promise
 _PLACE = '{"evidence": evidence, "member": member, "start": start, "end": "end", "source": source, "kind": kind, "stamp": stamp}'
 
+# Mails with one identity and more than one subject, each with its most exact time: which of them are one message, `_apart` tells
 _SUSPECTS = f"""
 WITH together AS (
-  SELECT root, obs, sender, subject_hash, {_PLACE} AS place FROM observed JOIN merged USING (obs) WHERE subject_hash != '' AND sender != ''
+  SELECT m.msg AS root, obs, sender, subject_hash FROM observed JOIN merged m USING (obs) WHERE subject_hash != '' AND sender != ''
+),
+differing AS (
+  SELECT t.* FROM together t SEMI JOIN (SELECT root FROM together GROUP BY root HAVING min(subject_hash) != max(subject_hash)) USING (root)
 )
-SELECT c.root, c.obs, c.sender, c.subject_hash, t.utc
-FROM together c LEFT JOIN (SELECT obs, arg_min(utc, (slack, rank, utc)) AS utc FROM timed SEMI JOIN merged USING (obs) GROUP BY obs) t USING (obs)
-WHERE root IN (SELECT root FROM together GROUP BY root HAVING min(subject_hash) != max(subject_hash))
-ORDER BY c.root, t.utc NULLS LAST, c.place, c.obs
+SELECT d.root, d.obs, d.sender, d.subject_hash, epoch_us(t.utc) AS at
+FROM differing d JOIN (SELECT obs, {_PLACE} AS place FROM observed) p USING (obs)
+LEFT JOIN (SELECT obs, arg_min(utc, (slack, rank, utc)) AS utc FROM timed SEMI JOIN differing USING (obs) GROUP BY obs) t USING (obs)
+ORDER BY d.root, t.utc NULLS LAST, p.place, d.obs
 """  # noqa: S608  constants of this module
+
+_SPLIT = """
+UPDATE merged SET part = p.part, msg = p.msg FROM (
+  SELECT m.obs, coalesce(a.part, 0) AS part, min(m.obs) OVER (PARTITION BY m.msg, coalesce(a.part, 0)) AS msg
+  FROM merged m LEFT JOIN apart a USING (obs) SEMI JOIN (SELECT root FROM apart) r ON r.root = m.msg
+) p WHERE merged.obs = p.obs
+"""
 
 # The name of a message: Postmark's own id, else the Message-ID seen most, else host and queue id, else its first place.
-_NAMED = f"""
-CREATE OR REPLACE TEMP TABLE named AS
-WITH grouped AS (SELECT o.*, m.msg, m.part FROM observed o JOIN merged m USING (obs)),
-seen AS (SELECT msg, message_id, count(*) AS seen FROM grouped WHERE message_id != '' GROUP BY ALL),
-best AS (SELECT msg, arg_min(message_id, (NOT suffix(message_id, '@mtasv.net'), -seen, message_id)) AS id FROM seen GROUP BY msg),
-queues AS (
-  SELECT msg, min(substr(identity, 7)) AS id FROM (SELECT msg, unnest(ids) AS identity FROM grouped) WHERE starts_with(identity, 'queue:') GROUP BY msg
+# Places are dear to compare, and few messages need them.
+_QUEUE = "CASE WHEN len(ids) > 0 THEN substr(list_min(list_filter(ids, lambda one: starts_with(one, 'queue:'))), 7) END"
+_KEYS = f"""
+CREATE OR REPLACE TEMP TABLE labels AS
+WITH told AS (
+  SELECT m.msg, min(message_id) FILTER (message_id != '') AS least, max(message_id) AS most, min({_QUEUE}) AS queue
+  FROM observed JOIN merged m USING (obs) GROUP BY m.msg
 ),
-places AS (SELECT msg, part, min({_PLACE}) AS place FROM grouped GROUP BY ALL)
-SELECT msg, part, place, coalesce(best.id, queues.id, place.evidence || '#' || place.start) AS name
-FROM places LEFT JOIN best USING (msg) LEFT JOIN queues USING (msg)
+seen AS (
+  SELECT m.msg, message_id, count(*) AS seen FROM observed JOIN merged m USING (obs)
+  SEMI JOIN (SELECT msg FROM told WHERE least != most) t ON t.msg = m.msg WHERE message_id != '' GROUP BY ALL
+),
+best AS (SELECT msg, arg_min(message_id, (NOT suffix(message_id, '@mtasv.net'), -seen, message_id)) AS id FROM seen GROUP BY msg),
+places AS (
+  SELECT m.msg, min({_PLACE}) AS place FROM observed JOIN merged m USING (obs)
+  SEMI JOIN (SELECT msg FROM told WHERE least IS NULL AND queue IS NULL) t ON t.msg = m.msg GROUP BY m.msg
+)
+SELECT msg, coalesce(best.id, told.least, told.queue, place.evidence || '#' || place.start) AS message_key
+FROM told LEFT JOIN best USING (msg) LEFT JOIN places USING (msg)
 UNION ALL
-SELECT obs, 0, {_PLACE},
-       CASE WHEN message_id != '' THEN message_id
-            ELSE coalesce(substr(list_min(list_filter(ids, lambda one: starts_with(one, 'queue:'))), 7), evidence || '#' || start) END
-FROM observed ANTI JOIN merged USING (obs)
+SELECT obs, CASE WHEN message_id != '' THEN message_id ELSE coalesce({_QUEUE}, evidence || '#' || start) END FROM observed ANTI JOIN merged USING (obs)
 """  # noqa: S608  constants of this module
 
-# Messages of one name are numbered; a forged name that looks numbered already is numbered once more
-_KEYED = """
-CREATE OR REPLACE TEMP TABLE {after} AS
-WITH numbered AS (
-  SELECT msg, row_number() OVER (PARTITION BY name ORDER BY part, place, msg) AS ordinal
-  FROM {before} WHERE name IN (SELECT name FROM {before} GROUP BY name HAVING count(*) > 1)
+# Messages of one name are numbered; a forged name that looks numbered already is numbered once more. Hashes of names find
+# the few that may be repeated in a fraction of the memory.
+_REPEATED = """
+CREATE OR REPLACE TEMP TABLE repeated AS
+WITH names AS (
+  SELECT message_key FROM labels WHERE hash(message_key) IN (SELECT hash(message_key) FROM labels GROUP BY ALL HAVING count(*) > 1)
+  GROUP BY message_key HAVING count(*) > 1
 )
-SELECT msg, part, place, CASE WHEN coalesce(ordinal, 1) = 1 THEN name ELSE name || '~' || ordinal END AS name
-FROM {before} LEFT JOIN numbered USING (msg)
+SELECT msg, message_key FROM labels SEMI JOIN names USING (message_key)
 """
+_NUMBERED = f"""
+UPDATE labels SET message_key = n.message_key || '~' || n.ordinal FROM (
+  SELECT msg, message_key, row_number() OVER (PARTITION BY message_key ORDER BY part, place, msg) AS ordinal
+  FROM repeated JOIN (
+    SELECT j.msg, min({_PLACE}) AS place, coalesce(any_value(m.part), 0) AS part
+    FROM observed JOIN joined j USING (obs) LEFT JOIN merged m USING (obs) SEMI JOIN repeated r ON r.msg = j.msg GROUP BY j.msg
+  ) USING (msg)
+) n WHERE labels.msg = n.msg AND n.ordinal > 1
+"""  # noqa: S608  constants of this module
 
 _JOINED = """
 CREATE OR REPLACE TEMP TABLE joined AS SELECT obs, coalesce(msg, obs) AS msg FROM observed LEFT JOIN merged USING (obs)
 """
 _LINKS = """
 CREATE OR REPLACE TEMP VIEW links AS
-SELECT o.obs, o.evidence, o.member, o.start, o."end", o.source, o.kind, k.message_key, j.msg
-FROM joined j JOIN keys k USING (msg) JOIN observed o USING (obs)
+SELECT o.obs, o.evidence, o.member, o.start, o."end", o.source, o.kind, k.message_key, j.msg, CASE WHEN a.obs IS NULL THEN 'identity' ELSE 'likeness' END AS basis
+FROM joined j JOIN keys k USING (msg) JOIN observed o USING (obs) LEFT JOIN (SELECT obs FROM alike WHERE nameless) a ON a.obs = o.obs
 """
 
 
@@ -96,50 +164,89 @@ def stitch(connection: duckdb.DuckDBPyConnection) -> None:
     In `observed`, `obs` is any number that each observation has for itself; a message that has several of them is called
     by the least. Observations that share a Message-ID, a provider's id or a queue id are one message. A Message-ID alone does
     not hold two mails together that differ in subject and also in sender or by more than a day: ids are forged and
-    repeated. The message keys do not depend on the order of rows.
+    repeated. A record without any id is joined, as a last resort, to records of other files with the same sender, size and recipients
+    whose clocks agree with its own, if nothing else could be meant; `links` says so (`basis`: likeness, else identity).
+    The message keys do not depend on the order of rows.
     """
     ranks = " ".join(f"WHEN '{clock}' THEN {rank}" for rank, clock in enumerate(_CLOCKS))
     connection.execute(_TIMED.format(ranks=ranks))
     _merge(connection)
     connection.execute(_JOINED)
-    connection.execute(_NAMED)
-    before, after = "named", "keyed"
-    while connection.execute(f"SELECT 1 FROM {before} GROUP BY name HAVING count(*) > 1 LIMIT 1").fetchall():  # noqa: S608  our own names
-        connection.execute(_KEYED.format(before=before, after=after))
-        before, after = after, before
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE keys AS SELECT msg, name AS message_key FROM {before}")  # noqa: S608  our own names
-    for table in ("named", "keyed"):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    connection.execute(_KEYS)
+    while connection.execute(_REPEATED) and connection.execute("SELECT 1 FROM repeated LIMIT 1").fetchall():
+        connection.execute(_NUMBERED)
+    connection.execute("DROP TABLE repeated")
+    connection.execute("CREATE OR REPLACE TEMP VIEW keys AS SELECT msg, message_key FROM labels")
     connection.execute(_LINKS)
 
 
 def _merge(connection: duckdb.DuckDBPyConnection) -> None:
-    """Table `merged`: observations that share an identity with others (obs, msg, part, root); all others are messages of their own."""
+    """Table `merged`: observations that share an identity with others (obs, msg, part); all others are messages of their own."""
     edges = connection.execute(_EDGES).fetchnumpy()
     far, near = (np.asarray(edges[name], np.int64) for name in ("obs", "least"))
+    _register(connection, "merged", _joined_by(far, near))
+    connection.execute(_NEAR)
+    if connection.execute("SELECT 1 FROM near WHERE nameless LIMIT 1").fetchall():
+        _as_written(connection, _ALIKE)
+    else:
+        connection.execute("CREATE OR REPLACE TEMP TABLE alike (obs BIGINT, least BIGINT, nameless BOOLEAN)")
+    connection.execute("DROP TABLE near")
+    likened = connection.execute("SELECT obs, least FROM alike WHERE obs != least").fetchnumpy()
+    if len(likened["obs"]):
+        far, near = (
+            np.concatenate((known, np.asarray(likened[name], np.int64))) for known, name in ((far, "obs"), (near, "least"))
+        )
+        _register(connection, "merged", _joined_by(far, near))
+    apart = _apart(connection)
+    if apart.num_rows:
+        _register(connection, "apart", apart)
+        connection.execute(_SPLIT)
+        connection.execute("DROP TABLE apart")
+
+
+def _as_written(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Execute it with joins in the order written: the engine might rather hold all recipients in memory than the few rows to their right."""
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    try:
+        connection.execute(statement)
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
+def _joined_by(far: Numbers, near: Numbers) -> pa.Table:
+    """Rows of `merged`: whatever these pairs of observations connect is one message, called by its least."""
     known, dense = np.unique(np.concatenate((far, near)), return_inverse=True)
     ends = np.arange(len(far), dtype=np.int64)
     roots = known[components(len(known), dense, np.concatenate((ends, ends)))]
-    frame = pd.DataFrame({"obs": known, "msg": roots, "part": np.zeros(len(known), np.int64), "root": roots})
-    _register(connection, "merged", frame)
-    suspects = connection.sql(_SUSPECTS).to_arrow_table().to_pandas()
-    parts = {obs: part for _, component in suspects.groupby("root", sort=False) for obs, part in _apart(component)}
-    if any(parts.values()):
-        frame["part"] = frame["obs"].map(parts).fillna(0).astype(np.int64)
-        frame["msg"] = frame.groupby(["root", "part"])["obs"].transform("min")
-        _register(connection, "merged", frame)
+    return pa.table({"obs": known, "msg": roots, "part": pa.repeat(pa.scalar(0, pa.int64()), len(known))})
 
 
-def _register(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
-    connection.register("incoming", frame)
+def _register(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    connection.register("incoming", table)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")  # noqa: S608  names are ours
     connection.unregister("incoming")
 
 
-def components(total: int, obs: npt.NDArray[np.int64], code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _apart(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Root, observation and part of each mail that shares an identity with others and is not the first of them."""
+    found = {name: array("q") for name in ("root", "obs", "part")}
+    mails, last = Mails(), None
+    for batch in connection.sql(_SUSPECTS).to_arrow_reader(_ROWS):
+        for root, obs, sender, subject, at in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if root != last:
+                mails, last = Mails(), root
+            part = mails.part(sender, subject, at)
+            if part:
+                for column, value in zip(found.values(), (root, obs, part), strict=True):
+                    column.append(value)
+    return pa.table({name: np.frombuffer(column, np.int64) for name, column in found.items()})
+
+
+def components(total: int, obs: Numbers, code: Numbers) -> Numbers:
     """The smallest observation reachable from each of `total` observations over shared identity codes.
 
-    Labels spread both ways until nothing changes; halving each path keeps long chains of hops short.
+    Whole groups are hooked to the least group next to them until nothing changes, which halves their number: a chain of hops as long
+    as somebody cares to forge takes no longer for it.
     """
     labels = np.arange(total, dtype=np.int64)
     if not len(obs):
@@ -148,30 +255,41 @@ def components(total: int, obs: npt.NDArray[np.int64], code: npt.NDArray[np.int6
     while True:
         least = np.full(codes, total, np.int64)
         np.minimum.at(least, code, labels[obs])
-        spread = labels.copy()
-        np.minimum.at(spread, obs, least[code])
-        spread = spread[spread]
-        if np.array_equal(spread, labels):
+        hooked = labels.copy()
+        np.minimum.at(hooked, labels[obs], least[code])
+        while not np.array_equal(hooked, further := hooked[hooked]):
+            hooked = further
+        if np.array_equal(hooked, labels):
             return labels
-        labels = spread
+        labels = hooked
 
 
-def _apart(component: pd.DataFrame) -> Iterable[tuple[int, int]]:
-    """Part numbers for observations of one component that carry different mails, earliest mail first (part 0).
+class Mails:
+    """The different mails among observations of one identity, in order of time; those without a time come last.
 
-    Those without subject or sender (events, queue lines), which cannot be told apart and stay with the first mail, are not among them.
+    Observations without subject or sender (events, queue lines), which cannot be told apart and stay with the first mail, are not
+    among them. One id may be that of a million mails of a careless program: each is looked up, not compared with all.
     """
-    mails: list[tuple[str, str, pd.Timestamp | None]] = []
-    for row in component.to_dict("records"):
-        mail = (str(row["sender"]), str(row["subject_hash"]), None if pd.isna(row["utc"]) else pd.Timestamp(row["utc"]))
-        part = next((number for number, known in enumerate(mails) if _same_mail(known, mail)), len(mails))
-        if part == len(mails):
-            mails.append(mail)
-        yield int(row["obs"]), part
 
+    def __init__(self) -> None:
+        self._subjects: dict[str, int] = {}  # the first part with this subject
+        self._senders: dict[str, tuple[list[float], list[int]]] = {}  # times, rising, and parts of each sender's mails
+        self._count = 0
 
-def _same_mail(one: tuple[str, str, pd.Timestamp | None], other: tuple[str, str, pd.Timestamp | None]) -> bool:
-    if one[1] == other[1]:
-        return True
-    near = one[2] is None or other[2] is None or abs(one[2] - other[2]) <= _FAR_APART
-    return one[0] == other[0] and near
+    def part(self, sender: str, subject: str, at: int | None) -> int:
+        """The number of the mail that this is, the first one 0; `at` in microseconds since 1970.
+
+        The first that has this subject, or this sender and a time no more than a day away: lists rewrite subjects. An unknown time is near all others.
+        """
+        times, parts = self._senders.setdefault(sender, ([], []))
+        found = [self._subjects[subject]] if subject in self._subjects else []
+        near = 0 if at is None else bisect_left(times, at - _DAY)
+        if near < len(parts):
+            found.append(parts[near])
+        if found:
+            return min(found)
+        self._subjects[subject] = self._count
+        times.append(float("inf") if at is None else at)
+        parts.append(self._count)
+        self._count += 1
+        return self._count - 1

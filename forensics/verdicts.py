@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from forensics.model import Finding, Proof, Verdict
 
@@ -23,14 +24,25 @@ COHORT_REASON = (
 # that nothing shows to be ours only an indicator says anything, and it does not convict.
 _COPY_VERDICTS = """
 CREATE OR REPLACE TABLE copy_verdicts AS
-SELECT c.message_key, c.address, c.proof, c.outcome, c.in_window, c.sent_at,
-       min(f.verdict_rank) AS verdict_rank, arg_min(f.verdict, f.verdict_rank) AS verdict,
-       max(f.score) AS score, list_sort(list_distinct(list(f.reason))) AS reasons
-FROM copies c JOIN findings f ON f.address = c.address AND (f.message_key = '' OR f.message_key = c.message_key)
-WHERE (c.judged AND (f.detector = 'indicator' OR (
-  c.in_window AND NOT c.own AND c.indicator = '' AND c.entry IS NULL AND NOT c.trace_only AND (NOT f.blind_only OR c.blind != 'no'))))
-  OR (NOT c.judged AND c.indicator != '' AND f.detector = 'indicator_elsewhere')
-GROUP BY ALL ORDER BY c.message_key, c.address
+WITH said AS (SELECT f.*, a.aid, a.own, a.indicator FROM findings f JOIN addresses a USING (address)),
+told AS (
+  SELECT c.msg, c.judged, c.in_window, c.blind, c.entry, c.trace_only, c.proof, c.outcome, c.sent_at, f.* FROM copied c
+  JOIN said f ON f.aid = c.aid WHERE f.message_key = ''
+  UNION ALL
+  SELECT c.msg, c.judged, c.in_window, c.blind, c.entry, c.trace_only, c.proof, c.outcome, c.sent_at, f.* EXCLUDE (number) FROM copied c
+  JOIN (SELECT s.*, k.msg AS number FROM said s JOIN keys k USING (message_key)) f ON f.aid = c.aid AND f.number = c.msg
+),
+judged AS (
+  SELECT msg, address, any_value(proof) AS proof, any_value(outcome) AS outcome, any_value(in_window) AS in_window, any_value(sent_at) AS sent_at,
+         min(verdict_rank) AS verdict_rank, arg_min(verdict, verdict_rank) AS verdict, max(score) AS score, list_sort(list(DISTINCT reason)) AS reasons
+  FROM told
+  WHERE (judged AND (detector = 'indicator' OR (
+    in_window AND NOT own AND indicator = '' AND entry IS NULL AND NOT trace_only AND (NOT blind_only OR blind != 'no'))))
+    OR (NOT judged AND indicator != '' AND detector = 'indicator_elsewhere')
+  GROUP BY msg, address
+)
+SELECT k.message_key, j.address, j.proof::VARCHAR AS proof, j.outcome::VARCHAR AS outcome, j.in_window, j.sent_at, j.verdict_rank, j.verdict, j.score, j.reasons
+FROM judged j JOIN keys k USING (msg) ORDER BY k.message_key, j.address
 """
 
 # A copy that certainly never left exposes nothing; the message is judged by the others.
@@ -51,17 +63,21 @@ SELECT message_key, 'possible', 'inferred', 'possible' FROM cohort WHERE message
 ORDER BY message_key
 """
 
-# Mail of ours inside the window for which no envelope, event or Bcc is on record
+# Mail of ours inside the window for which no envelope, event or Bcc is on record, with what was told of it that the cohort asks for
 _SILENT = """
-WITH silent AS (
-  SELECT msg, message_key FROM messages ANTI JOIN (
-    SELECT msg FROM copies WHERE list_has_any(roles, ['envelope', 'event', 'bcc'])) USING (msg)
-  WHERE judged AND in_window
+CREATE OR REPLACE TEMP TABLE silent AS
+WITH named AS (
+  SELECT msg FROM copied WHERE roles IN (SELECT bits FROM role_sets WHERE list_has_any(roles, ['envelope', 'event', 'bcc']))
+),
+quiet AS (SELECT msg, message_key FROM messages ANTI JOIN named USING (msg) WHERE judged AND in_window),
+told AS (
+  SELECT q.msg, list(DISTINCT f.name || '=' || f.value) AS facts
+  FROM (SELECT j.msg, unnest(o.facts) AS f FROM observed o JOIN (SELECT obs, msg FROM joined SEMI JOIN quiet USING (msg)) j USING (obs)) q
+  WHERE list_contains($names, f.name) GROUP BY q.msg
 )
-SELECT s.message_key, list(DISTINCT f.name || '=' || f.value) AS facts
-FROM silent s JOIN joined USING (msg) LEFT JOIN (SELECT obs, unnest(facts) AS f FROM observed) USING (obs)
-GROUP BY s.message_key ORDER BY s.message_key
+SELECT row_number() OVER () AS number, message_key, coalesce(facts, []) AS facts FROM quiet LEFT JOIN told USING (msg)
 """
+_ROWS = 50_000  # silent messages looked at in one go
 
 
 def judge(connection: duckdb.DuckDBPyConnection, findings: Sequence[Finding], cohort: Mapping[str, str]) -> None:
@@ -84,13 +100,26 @@ def judge(connection: duckdb.DuckDBPyConnection, findings: Sequence[Finding], co
     connection.execute("CREATE OR REPLACE TABLE findings AS SELECT * FROM incoming ORDER BY detector, address, message_key")
     connection.unregister("incoming")
     connection.execute(_COPY_VERDICTS)
-    silent = connection.execute(_SILENT).fetchall()
-    keys = [key for key, facts in silent if is_of_cohort(key, [one for one in facts or [] if one], cohort)]
-    connection.register("incoming", pd.DataFrame({"message_key": pd.array(keys, "string")}))
-    connection.execute("CREATE OR REPLACE TEMP TABLE cohort AS SELECT * FROM incoming")
-    connection.unregister("incoming")
+    _find_cohort(connection, cohort)
     ranks = " ".join(f"WHEN '{proof}' THEN {rank}" for proof, rank in PROOF_RANK.items())
     connection.execute(_MESSAGE_VERDICTS.format(proof_rank=f"CASE proof {ranks} END"))
+
+
+def _find_cohort(connection: duckdb.DuckDBPyConnection, cohort: Mapping[str, str]) -> None:
+    """Table `cohort`: the silent messages that went the compromised way."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE cohort (message_key VARCHAR)")
+    if not cohort:
+        return
+    connection.execute(_SILENT, {"names": sorted(cohort)})
+    ((count,),) = connection.execute("SELECT count(*) FROM silent").fetchall()
+    for first in range(1, count + 1, _ROWS):
+        query = "SELECT message_key, facts FROM silent WHERE number >= $first AND number < $first + $rows"
+        rows = connection.execute(query, {"first": first, "rows": _ROWS}).fetchall()
+        keys = [key for key, facts in rows if is_of_cohort(key, facts, cohort)]
+        connection.register("incoming", pa.table({"message_key": pa.array(keys, pa.string())}))
+        connection.execute("INSERT INTO cohort SELECT message_key FROM incoming")
+        connection.unregister("incoming")
+    connection.execute("DROP TABLE silent")
 
 
 def is_of_cohort(message_key: str, facts: Sequence[str], cohort: Mapping[str, str]) -> bool:

@@ -11,33 +11,42 @@ from forensics.plugins import Detector, Scope
 
 SCORE = 0.3  # below what behaviour scores: a disagreement says where to look, not who did what
 
+_ASKED = """
+CREATE OR REPLACE TEMP TABLE asked AS
+SELECT msg, aid, address FROM copied JOIN addresses USING (aid)
+WHERE judged AND in_window AND NOT own AND indicator = '' AND entry IS NULL AND NOT trace_only AND blind != 'no'
+"""
+
 # A search row and a details answer each list all recipients of a message (Recipients, and To, Cc, Bcc). Whoever is in one
 # of these lists and not in another, or has an event and is in none, is what they disagree about. Logs of mail servers list
 # recipients by queue file and are no such lists.
 _DISAGREED = """
-WITH asked AS (
-  SELECT msg, message_key, address FROM copies
-  WHERE judged AND in_window AND NOT own AND indicator = '' AND entry IS NULL AND NOT trace_only AND blind != 'no'
-), lists AS (
-  SELECT o.obs, j.msg, o.recipients, len(list_filter(o.facts, lambda f: f.name = 'contradiction' AND f.value = 'recipients')) > 0 AS odd
-  FROM observed o JOIN joined j USING (obs) SEMI JOIN asked USING (msg)
+CREATE OR REPLACE TEMP TABLE disagreed AS
+WITH lists AS (
+  SELECT j.msg, o.recipients, len(list_filter(o.facts, lambda f: f.name = 'contradiction' AND f.value = 'recipients')) > 0 AS odd
+  FROM observed o JOIN (SELECT obs, msg FROM joined SEMI JOIN asked USING (msg)) j USING (obs)
   WHERE o.source = 'postmark' AND o.kind IN ('search', 'details') AND len(list_filter(o.recipients, lambda r: r.role = 'envelope')) > 0
-), named AS (
-  SELECT msg, obs, odd, r.address, bool_or(r.role = 'envelope') AS listed, bool_or(r.role != 'envelope') AS addressed
-  FROM (SELECT msg, obs, odd, unnest(recipients) AS r FROM lists) WHERE r.role IN ('to', 'cc', 'bcc', 'envelope') GROUP BY ALL
-), naming AS (
-  SELECT msg, address, count(*) AS lists, count(*) FILTER (odd AND listed != addressed) AS halves FROM named GROUP BY ALL
-), told AS (
+), compared AS (
+  SELECT a.msg, a.aid, a.address, l.odd, len(list_filter(l.recipients, lambda r: r.role = 'envelope' AND r.address = a.address)) > 0 AS listed,
+         len(list_filter(l.recipients, lambda r: r.role IN ('to', 'cc', 'bcc') AND r.address = a.address)) > 0 AS addressed
+  FROM lists l JOIN asked a USING (msg)
+)
+SELECT msg, aid, any_value(address) AS address, count(*) AS lists, count(*) FILTER (listed OR addressed) AS naming,
+       count(*) FILTER (odd AND listed != addressed) AS halves
+FROM compared GROUP BY msg, aid HAVING naming < lists OR halves > 0
+"""
+
+# Whom no list names, an event may name; whether that came signed matters
+_TOLD = """
+WITH told AS (
   SELECT msg, r.address, bool_and(unsigned) AS unsigned FROM (
     SELECT j.msg, unnest(o.recipients) AS r, len(list_filter(o.facts, lambda f: f.name = 'unsigned')) > 0 AS unsigned
-    FROM observed o JOIN joined j USING (obs) SEMI JOIN asked USING (msg)
+    FROM observed o JOIN (SELECT obs, msg FROM joined SEMI JOIN (SELECT msg FROM disagreed WHERE naming = 0) USING (msg)) j USING (obs)
   ) WHERE r.role = 'event' GROUP BY ALL
 )
-SELECT a.message_key, a.address, c.lists, coalesce(n.lists, 0) AS naming, coalesce(n.halves, 0) AS halves, t.unsigned
-FROM asked a JOIN (SELECT msg, count(*) AS lists FROM lists GROUP BY msg) c USING (msg)
-LEFT JOIN naming n ON n.msg = a.msg AND n.address = a.address LEFT JOIN told t ON t.msg = a.msg AND t.address = a.address
-WHERE coalesce(n.lists, 0) < c.lists OR n.halves > 0
-ORDER BY a.message_key, a.address
+SELECT m.message_key, d.address, d.lists, d.naming, d.halves, t.unsigned
+FROM disagreed d JOIN messages m USING (msg) LEFT JOIN told t ON t.msg = d.msg AND t.address = d.address
+ORDER BY m.message_key, d.address
 """
 
 
@@ -47,7 +56,11 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
     An export that was edited, a second export of another time, a field that a program dropped, or a sending that the
     provider added to: all look like this, and each is worth a look.
     """
-    for message_key, address, lists, naming, halves, unsigned in connection.execute(_DISAGREED).fetchall():
+    connection.execute(_ASKED)
+    connection.execute(_DISAGREED)
+    rows = connection.execute(_TOLD).fetchall()
+    connection.execute("DROP TABLE asked; DROP TABLE disagreed")
+    for message_key, address, lists, naming, halves, unsigned in rows:
         yield Finding(
             detector="contradiction",
             address=address,

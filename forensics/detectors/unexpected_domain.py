@@ -12,29 +12,40 @@ from forensics.plugins import Detector, Scope
 MIN_MESSAGES = 3
 MIN_PARTNERS = 3  # a new customer is alone with us; a collector stands beside many
 
+# Domains are numbered in their order; only of those that are new and silent it is asked who stands beside them
 _ADDED = """
-WITH shown AS (
-  SELECT DISTINCT msg, registrable, in_window
-  FROM copied JOIN addresses USING (aid) WHERE judged AND visible AND NOT own AND indicator = '' AND entry IS NULL
+WITH parties AS (SELECT aid, own, indicator, registrable, dense_rank() OVER (ORDER BY registrable) AS rid FROM addresses),
+wrote AS (SELECT DISTINCT rid FROM parties SEMI JOIN (SELECT sid AS aid FROM messages) USING (aid)),
+used AS (
+  SELECT rid, min(first_use) AS first_use, any_value(registrable) AS registrable
+  FROM parties JOIN (SELECT aid, min(sent_at) AS first_use FROM copied WHERE judged AND NOT trace_only GROUP BY aid) USING (aid) GROUP BY rid
+),
+fresh AS (
+  SELECT * FROM used ANTI JOIN wrote USING (rid)
+  WHERE $start::TIMESTAMPTZ IS NULL OR first_use IS NULL OR first_use >= $start::TIMESTAMPTZ
+),
+sent AS MATERIALIZED (
+  SELECT DISTINCT c.msg, p.rid, c.in_window AND c.visible AND NOT p.own AND p.indicator = '' AND c.entry IS NULL AS shown
+  FROM copied c JOIN (SELECT * FROM parties SEMI JOIN fresh USING (rid)) p USING (aid) WHERE c.judged AND NOT c.trace_only
+),
+others AS (
+  SELECT DISTINCT c.msg, p.rid FROM copied c JOIN parties p USING (aid) SEMI JOIN (SELECT msg FROM sent WHERE shown) s USING (msg)
+  WHERE c.judged AND c.visible AND NOT p.own AND p.indicator = '' AND c.entry IS NULL
 ),
 beside AS (
-  SELECT s.registrable, s.msg, min(o.registrable) AS partner
-  FROM shown s JOIN shown o ON o.msg = s.msg AND o.registrable != s.registrable
-  WHERE s.in_window GROUP BY ALL
+  SELECT s.rid, s.msg, min(o.rid) AS partner FROM sent s JOIN others o ON o.msg = s.msg AND o.rid != s.rid WHERE s.shown GROUP BY ALL
 ),
-counted AS (
-  SELECT registrable, count(DISTINCT msg) AS messages, count(DISTINCT partner) AS partners FROM beside GROUP BY ALL
-),
-used AS (
-  SELECT registrable, min(sent_at) AS first_use, count(DISTINCT msg) AS total
-  FROM copied JOIN addresses USING (aid) WHERE judged AND NOT trace_only GROUP BY registrable
-),
-wrote AS (SELECT DISTINCT a.registrable FROM (SELECT DISTINCT sid FROM messages) m JOIN addresses a ON a.aid = m.sid)
-SELECT c.registrable, c.messages, c.partners, u.total, u.first_use
-FROM counted c JOIN used u USING (registrable)
-WHERE c.messages >= $messages AND c.partners >= $partners AND ($start::TIMESTAMPTZ IS NULL OR u.first_use IS NULL OR u.first_use >= $start::TIMESTAMPTZ)
-  AND c.messages * 2 > u.total AND c.registrable NOT IN (SELECT registrable FROM wrote)
-ORDER BY c.registrable
+counted AS (SELECT rid, count(*) AS messages, count(DISTINCT partner) AS partners FROM beside GROUP BY rid),
+totals AS (SELECT rid, count(DISTINCT msg) AS total FROM sent GROUP BY rid)
+SELECT f.registrable, c.messages, c.partners, t.total
+FROM counted c JOIN totals t USING (rid) JOIN fresh f USING (rid)
+WHERE c.messages >= $messages AND c.partners >= $partners AND c.messages * 2 > t.total
+ORDER BY f.registrable
+"""
+
+_ADDRESSES = """
+SELECT registrable, address FROM addresses SEMI JOIN (SELECT aid FROM copied WHERE judged AND visible AND in_window) USING (aid)
+WHERE list_contains($domains, registrable) ORDER BY address
 """
 
 
@@ -42,12 +53,12 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
     """One finding for each address of a domain that is new, silent, and mostly shown beside addressees of other domains."""
     start = scope.policy.window_for(scope.incident).start
     bounds = {"start": start, "messages": MIN_MESSAGES, "partners": MIN_PARTNERS}
-    for domain, messages, partners, total, _ in connection.execute(_ADDED, bounds).fetchall():
-        addresses = connection.execute(
-            "SELECT DISTINCT address FROM copies WHERE judged AND visible AND in_window AND registrable = $domain ORDER BY address",
-            {"domain": domain},
-        ).fetchall()
-        for (address,) in addresses:
+    added = connection.execute(_ADDED, bounds).fetchall()
+    addresses: dict[str, list[str]] = {}
+    for domain, address in connection.execute(_ADDRESSES, {"domains": [row[0] for row in added]}).fetchall() if added else ():
+        addresses.setdefault(domain, []).append(address)
+    for domain, messages, partners, total in added:
+        for address in addresses[domain]:
             yield Finding(
                 detector="unexpected_domain",
                 address=address,

@@ -402,7 +402,7 @@ def _exposed_times(connection: duckdb.DuckDBPyConnection, verdict: str) -> list[
 def _store(connection: duckdb.DuckDBPyConnection, case: Case, items: dict[str, Item]) -> None:
     """Keep the tables that the answers came from, for notebooks and later questions."""
     for name, query in (
-        ("links", 'SELECT evidence, member, start, "end", source, kind, message_key FROM links ORDER BY ALL'),
+        ("links", 'SELECT evidence, member, start, "end", source, kind, message_key, basis FROM links ORDER BY ALL'),
         ("messages", "SELECT * EXCLUDE (msg, sid) FROM messages ORDER BY message_key"),
         ("envelopes", "SELECT * EXCLUDE (msg, aid) FROM copies ORDER BY message_key, address"),
         ("findings", "SELECT * FROM findings ORDER BY detector, address, message_key"),

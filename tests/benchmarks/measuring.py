@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.cases import CASES, OURS, ROOT
 
-__all__ = ["ChildError", "Measured", "child", "in_process", "measure", "measured"]
+__all__ = ["ChildError", "Measured", "child", "in_process", "measure", "measured", "peak_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _cpu_of_living() -> float:
     return sum(ticks[one] for one in below - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
 
 
-def _peak() -> int:
+def peak_memory() -> int:
     """Peak resident bytes of this program alone: Linux's ru_maxrss also holds that of the process which started it."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
@@ -75,7 +75,7 @@ def measured(work: Callable[[], Callable[[], tuple[int, int, int]]], path: Path)
     """Do the work here. What it returns counts what it found, unmeasured."""
     before = _cpu()
     count = work()
-    cpu, peak = _cpu() - before, _peak()
+    cpu, peak = _cpu() - before, peak_memory()
     return Measured(cpu, peak, _size(path), *count())
 
 

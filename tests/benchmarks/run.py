@@ -30,6 +30,9 @@ from benchmarks.cases import CASES, ROOT, SAMPLE, SEED, TRIAGE, TWO_WORKERS, TWO
 from benchmarks.corpus import Written
 from benchmarks.first_answer import Race, child_of_triage, races
 from benchmarks.first_answer import disagreements as race_disagreements
+from benchmarks.growth import SIZES, Growth, child_of_growth, growth
+from benchmarks.growth import disagreements as growth_disagreements
+from benchmarks.growth import told as growth_told
 from benchmarks.large import child_of_large, large
 from benchmarks.measuring import ChildError, Measured, child, measure
 from benchmarks.programs import at_hand
@@ -212,12 +215,34 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--warm-ups", type=int, default=1, help="rounds before those that count")
     parser.add_argument("--install", action="store_true", help="install missing programs to compare with (Debian, as root)")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the figures go")
+    parser.add_argument(
+        "--scaling", type=int, metavar="OBSERVATIONS", help="instead: cost of joining and judging, up to so many observations"
+    )
     parser.add_argument("--large", type=float, metavar="MEGABYTES", help="instead: memory over one archive of this size")
     chosen = parser.parse_args(arguments)
-    sizes = [one for one in (chosen.megabytes, chosen.large) if one is not None]
+    sizes = [one for one in (chosen.megabytes, chosen.large, chosen.scaling) if one is not None]
     if any(one <= 0 for one in sizes) or chosen.rounds < 1 or chosen.warm_ups < 0:
         parser.error("sizes must be more than 0, --rounds at least 1, and --warm-ups not negative")
     return chosen
+
+
+def _run_scaling(most: int, target: Path) -> int:
+    """Cost of joining and judging as the archive grows; figures go into the same file as all others, under `growth`."""
+    found: list[Growth] = []
+    code = 0
+    try:
+        with _terminated_is_interrupted(), tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
+            found.extend(growth([*(size for size in SIZES if size < most), most], Path(folder), _note))
+        wrong = growth_disagreements(found)
+    except (ChildError, OSError) as error:
+        wrong = [str(error)]
+    except KeyboardInterrupt:
+        wrong, code = ["Interrupted: what is not in the table was not measured."], INTERRUPTED
+    sys.stdout.write("".join(f"{sentence}\n" for sentence in [*(growth_told(found) if found else []), *wrong]))
+    if not wrong:
+        before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
+        _write(target, {**before, "machine": machine(), "growth": [one.plain() for one in found]})
+    return code or (1 if wrong else 0)
 
 
 def _run_large(megabytes: float) -> int:
@@ -244,7 +269,12 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["--large-child"]:
         sys.stdout.write(json.dumps(child_of_large(list(arguments[1:]))) + "\n")
         return 0
+    if arguments[:1] == ["--growth-child"]:
+        sys.stdout.write(json.dumps(child_of_growth(arguments[1:])) + "\n")
+        return 0
     chosen = _arguments(arguments)
+    if chosen.scaling is not None:
+        return _run_scaling(chosen.scaling, chosen.json)
     if chosen.large is not None:
         return _run_large(chosen.large)
     size = Size(chosen.megabytes, chosen.rounds, chosen.warm_ups, chosen.install)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,6 +21,7 @@ from forensics.plugins import Detector, Scope
 MIN_TURNS = 3  # recipients that take turns
 MAX_OVERLAPS = 0.25  # part of them that may begin before their predecessor has ended
 _NEVER = datetime.max.replace(tzinfo=UTC)
+HEIR = 0.5  # of the messages of the one that received most since
 RARE = 20  # bits: one in a million
 
 
@@ -42,18 +43,24 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
 
 
 def _successors(
-    connection: duckdb.DuckDBPyConnection, units: Iterable[Unit], start: datetime | None
+    connection: duckdb.DuckDBPyConnection, units: Collection[Unit], start: datetime | None
 ) -> dict[int, tuple[str, int]]:
-    """Collectors that took the place of a blind recipient that ended, and which; each ended one has one heir, the nearest in time."""
-    pairs = sorted(
-        (apart, -unit.messages, unit.uid, name, earlier)
+    """Collectors that took the place of a blind recipient that ended, and which.
+
+    Each ended one has one heir: of those that received about as much as any, the nearest in time.
+    """
+    pairs = [
+        (apart, unit.uid, name, earlier)
         for unit in units
         if unit.is_collector(start)
         for apart, name, earlier in predecessors(connection, unit, start)
-    )
+    ]
+    messages = {unit.uid: unit.messages for unit in units}
+    most = {name: max(messages[uid] for _, uid, other, _ in pairs if other == name) for _, _, name, _ in pairs}
     heirs: dict[int, tuple[str, int]] = {}
-    for _, _, uid, name, earlier in pairs:
-        if uid not in heirs and name not in {taken for taken, _ in heirs.values()}:
+    for _, uid, name, earlier in sorted(pairs):
+        rich = messages[uid] >= HEIR * most[name]
+        if rich and uid not in heirs and name not in {taken for taken, _ in heirs.values()}:
             heirs[uid] = (name, earlier)
     return heirs
 

@@ -22,11 +22,20 @@ MIN_PARTNER_MESSAGES = 10
 BUSIER = 5  # a partner has at least so many times the messages of what imitates it
 
 _DOMAINS = """
-SELECT registrable, bool_or(own) AS own, count(DISTINCT msg) AS messages,
-       count(DISTINCT msg) FILTER (in_window AND entry IS NULL AND indicator = '') AS inside,
-       bool_or(blind = 'yes' AND in_window AND entry IS NULL AND indicator = '') AS blind, min(sent_at) AS first_use,
-       list_sort(list(DISTINCT domain)) AS domains
-FROM copied JOIN addresses USING (aid) WHERE judged AND NOT trace_only AND registrable != '' GROUP BY registrable ORDER BY registrable
+WITH parties AS (SELECT aid, own, indicator, domain, registrable, dense_rank() OVER (ORDER BY registrable) AS rid FROM addresses WHERE registrable != ''),
+sent AS (
+  SELECT p.rid, c.msg, bool_or(c.in_window AND c.entry IS NULL AND p.indicator = '') AS inside,
+         bool_or(c.blind = 'yes' AND c.in_window AND c.entry IS NULL AND p.indicator = '') AS blind, min(c.sent_at) AS sent_at
+  FROM copied c JOIN parties p USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY p.rid, c.msg
+),
+counted AS (
+  SELECT rid, count(*) AS messages, count(*) FILTER (inside) AS inside, bool_or(blind) AS blind, min(sent_at) AS first_use FROM sent GROUP BY rid
+),
+named AS (
+  SELECT rid, any_value(registrable) AS registrable, bool_or(own) AS own, list_sort(list(DISTINCT domain)) AS domains
+  FROM parties SEMI JOIN (SELECT aid FROM copied WHERE judged AND NOT trace_only) USING (aid) GROUP BY rid
+)
+SELECT registrable, own, messages, inside, blind, first_use, domains FROM counted JOIN named USING (rid) ORDER BY registrable
 """
 
 _ADDRESSES = """
