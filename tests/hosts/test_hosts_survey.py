@@ -101,6 +101,33 @@ def test_a_policy_reads_the_windows() -> None:
     assert Policy.from_data(tomllib.loads(policy_text(empty)), "hosts").host_windows == ()
 
 
+@pytest.mark.parametrize(
+    ("named", "folders"),
+    [
+        ("{0}/disk", None),  # the folder is called as the host is
+        ("DISK={0}/disk", None),
+        ("web1={0}/disk", ["disk"]),
+        ("web1={0}/Disk7/top", ["top"]),
+    ],
+)
+def test_a_policy_names_the_folders_that_are_not_called_as_their_host(
+    tmp_path: Path, named: str, folders: list[str] | None
+) -> None:
+    for folder in ("disk", "Disk7/top"):
+        write(tmp_path / folder, "package-lock.json", '{"packages": {"node_modules/postmark-mcp": {"version": "1.0.16"}}}')
+    found = survey([host_root(named.format(tmp_path))], INCIDENT)
+    (window,) = tomllib.loads(policy_text(found))["host_window"]
+    assert window.get("folders") == folders
+
+
+def test_a_folder_name_that_two_hosts_share_tells_of_neither(tmp_path: Path) -> None:
+    for folder in ("a/disk", "b/disk", "c/disk7"):
+        write(tmp_path / folder, "package-lock.json", '{"packages": {"node_modules/postmark-mcp": {"version": "1.0.16"}}}')
+    found = survey([tmp_path / "a/disk", tmp_path / "b/disk", HostRoot("disk", tmp_path / "c/disk7")], INCIDENT)
+    windows = {one["host"]: one["folders"] for one in tomllib.loads(policy_text(found))["host_window"]}
+    assert windows == {"disk": ["disk7"], "disk~2": []}
+
+
 def test_a_hostile_host_name_stays_text(tmp_path: Path) -> None:
     write(tmp_path, "package-lock.json", '{"packages": {"node_modules/postmark-mcp": {"version": "1.0.16"}}}')
     name = 'a"\n[organisation]\x1b]0;\u202e=1'
