@@ -112,10 +112,7 @@ class Policy:
             domains=tuple(sorted(map(ascii_domain, _texts(organisation, "domains", f"{source}: [organisation]")))),
             expected=tuple(_expected(one, source) for one in _tables(data, "expected", source)),
             window=read_window(data.get("window", {}), source),
-            host_windows=tuple(
-                _host_window(one, source)
-                for one in _tables(data, "host_window", source)
-            ),
+            host_windows=tuple(_host_window(one, source) for one in _tables(data, "host_window", source)),
             servers=tuple(
                 Server(
                     str(one.get("provider", "")),

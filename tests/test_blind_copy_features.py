@@ -115,7 +115,14 @@ def test_an_address_beside_each_of_many_parties_is_shown_though_mail_has_several
     assert usual.surprise < 1
     assert usual.stands_out(START)
     assert not usual.is_collector(START)
-    for change in ({"threads": 4}, {"partners": 2, "people": 4}, {"sole": 2}, {"alone": 2}, {"crowd": 7.0}, {"messages": 4, "threads": 4}):
+    for change in (
+        {"threads": 4},
+        {"partners": 2, "people": 4},
+        {"sole": 2},
+        {"alone": 2},
+        {"crowd": 7.0},
+        {"messages": 4, "threads": 4},
+    ):
         assert not replace(usual, **change).stands_out(START), change
 
 

@@ -265,7 +265,9 @@ def test_possible_addresses_are_no_accusation() -> None:
     assert trial.look_alikes[0].verdict == "possible"
 
 
-@pytest.mark.parametrize(("hidden", "apparent", "can_tell"), [(0, 1, False), (0, 2, False), (0, 3, True), (1, 1, True), (1, 2, True), (5, 9, True)])
+@pytest.mark.parametrize(
+    ("hidden", "apparent", "can_tell"), [(0, 1, False), (0, 2, False), (0, 3, True), (1, 1, True), (1, 2, True), (5, 9, True)]
+)
 def test_one_or_two_parties_without_headers_are_undecidable(hidden: int, apparent: int, can_tell: bool) -> None:
     assert (undecidable(attack_of("spy@evil.example", apparent=apparent), hidden) == "") is can_tell
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,15 @@ from forensics.leaks.search import hits_in
 from forensics.model import Leak, Text
 
 RULES = load_rules()
+
+
+@pytest.fixture(autouse=True)
+def no_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is measured and patched here is the plain search; test_leaks_engine.py shows that the database finds the same."""
+    monkeypatch.setattr("forensics.leaks.engine.is_available", lambda: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
 KEY = b"case key"
 SENT = datetime(2025, 10, 1, 12, 0, tzinfo=UTC)
 
@@ -550,7 +560,7 @@ def test_a_long_text_is_searched_in_blocks_without_loss_or_doubles(monkeypatch: 
 
 
 def test_what_took_too_long_is_reported_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forensics.leaks.search._SECONDS", 1e-9)
+    monkeypatch.setattr("forensics.leaks.engine.SECONDS", 1e-9)
     text = "password: Tr0ub4dor&3 " * 2000
     scanned = scan([plain(text)], RULES, KEY, None)
     assert any("took longer" in unread.reason and unread.part == "text/plain" for unread in scanned.unread)

@@ -19,6 +19,15 @@ from forensics.leaks.search import rule_hits
 from forensics.model import Text
 
 RULES = load_rules()
+
+
+@pytest.fixture(autouse=True)
+def no_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is measured and patched here is the plain search; test_leaks_engine.py shows that the database finds the same."""
+    monkeypatch.setattr("forensics.leaks.engine.is_available", lambda: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
 FOLDER = Path(__file__).resolve().parent.parent / "forensics" / "rules"
 
 # What lies in wait in mail of 100 KB: each would hang a pattern that backtracks, or one that looks back at every place.

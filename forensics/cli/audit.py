@@ -37,6 +37,14 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
     mapping: Annotated[
         list[str] | None, typer.Option(help="How to read other CSV or JSON: a shipped mapping's name or a TOML file; repeatable.")
     ] = None,
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="More rules on credentials: our TOML, gitleaks TOML, Kingfisher or Nosey Parker YAML; repeatable.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     own_domain: Annotated[list[str] | None, typer.Option(help="A domain of ours; may be repeated. Wins over the policy.")] = None,
     content: Annotated[
         str,
@@ -68,16 +76,18 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
     """Read evidence, find unexpected copies and what was in them, and write a case."""
     zone = zone_of(timezone)
     with errors(), watching(quiet=quiet) as watcher:
-        rules = reduce(forensics.Policy.joined, map(forensics.Policy.load, policy or []), forensics.Policy())
+        expected = reduce(forensics.Policy.joined, map(forensics.Policy.load, policy or []), forensics.Policy())
         if own_domain:
-            rules = rules.with_own_domains(tuple(own_domain))
+            expected = expected.with_own_domains(tuple(own_domain))
         options = forensics.Options(
             content=content, workers=workers, year=year, zone=zone, key_file=case_key, not_evidence=tuple(policy or []),
-            indicators=tuple(indicators or []), mappings=tuple(mapping or []),
+            indicators=tuple(indicators or []), mappings=tuple(mapping or []), rules=tuple(rules or []),
             detectors=tuple(name.strip() for name in detectors.split(",") if name.strip()),
         )  # fmt: skip
-        case = forensics.audit(*evidence, out=out, incident=incident, policy=rules, options=options, watcher=watcher)
+        case = forensics.audit(*evidence, out=out, incident=incident, policy=expected, options=options, watcher=watcher)
     _tell(case, as_json=as_json, quiet=quiet)
+    if rules and not quiet:
+        _tell_of_rules(rules)
     raise typer.Exit(exit_code(case.summary, fail_on, strict=strict))
 
 
@@ -92,6 +102,14 @@ def _tell(case: forensics.Case, *, as_json: bool, quiet: bool) -> None:
         from forensics.reporters.terminal import screen  # noqa: PLC0415
 
         data.print(screen(case))
+
+
+def _tell_of_rules(files: list[Path]) -> None:
+    """Another scanner's rules that could not be taken over: their credentials were not looked for."""
+    from forensics.leaks import load_rules, rule_files  # noqa: PLC0415
+
+    for remark in load_rules(*rule_files(files)).remarks:
+        talk.print(harmless(f"Rules: {remark}"), style="yellow", markup=False)
 
 
 def exit_code(summary: dict[str, Any], fail_on: str | None, *, strict: bool) -> int:

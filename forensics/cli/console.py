@@ -119,12 +119,13 @@ def errors() -> Iterator[None]:
     from forensics.case import CaseError  # noqa: PLC0415  --help must not wait for pandas
     from forensics.custody import CustodyError  # noqa: PLC0415
     from forensics.incident import IncidentError  # noqa: PLC0415
+    from forensics.leaks import RuleError  # noqa: PLC0415
     from forensics.mapping import MappingError  # noqa: PLC0415
     from forensics.pipeline.audit import NoEvidenceError  # noqa: PLC0415
 
     try:
         yield
-    except (CaseError, CustodyError, IncidentError, MappingError) as error:
+    except (CaseError, CustodyError, IncidentError, MappingError, RuleError) as error:
         stop(str(error), EXIT_USAGE)
     except NoEvidenceError as error:
         stop(str(error), EXIT_NOTHING)

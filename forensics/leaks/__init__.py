@@ -7,18 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from forensics.leaks.engine import best_engine
 from forensics.leaks.expiry import expiry, stated_lifetime
+from forensics.leaks.loading import RuleFile, load_rules, rule_files
 from forensics.leaks.redaction import fingerprint, normalised, preview, redact
-from forensics.leaks.ruleset import CREDENTIAL_KINDS, PERSONAL_KINDS, Rule, RuleError, Ruleset, fold, load_rules
-from forensics.leaks.search import CONFIDENCES, Hit, hits_in, line_starts
+from forensics.leaks.ruleset import CREDENTIAL_KINDS, PERSONAL_KINDS, Rule, RuleError, Ruleset, fold
+from forensics.leaks.search import CONFIDENCES, Hit, hits_of, line_starts
 from forensics.model import Leak, Text, Unread
 
 __all__ = [
-    "CREDENTIAL_KINDS", "PERSONAL_KINDS", "Rule", "RuleError", "Ruleset", "Scanned", "fingerprint", "load_rules",
-    "preview", "redact", "scan",
+    "CREDENTIAL_KINDS", "PERSONAL_KINDS", "Rule", "RuleError", "RuleFile", "Ruleset", "Scanned", "fingerprint", "load_rules",
+    "preview", "redact", "rule_files", "scan",
 ]  # fmt: skip
 
 _ROWS = frozenset({"table", "rows", "cells"})  # views in which a line is a row
+_FEW = 20  # findings for each of which lines are counted; for more, lines are looked up
 _WRAPPED = 8  # a value of so many characters inside a longer one of the same kind is a piece of it, not another secret
 
 
@@ -52,10 +55,11 @@ def scan(texts: Sequence[Text], rules: Ruleset, key: bytes, sent_at: datetime | 
     `key` is the case's, for fingerprints. `sent_at` (aware) turns a lifetime into an expiry. Never raises on any text.
     """
     about = fold("\n".join(_surroundings(texts)))
+    engine = best_engine(rules, sum(len(view.text) for view in texts))
     sightings: dict[str, list[_Sighting]] = {}
     unread: list[Unread] = []
-    for order, view in enumerate(texts):
-        hits, reasons = hits_in(view.text, rules, about=about)
+    searched = hits_of([view.text for view in texts], rules, about=about, engine=engine) if texts else ()
+    for order, (view, (hits, reasons)) in enumerate(zip(texts, searched, strict=True)):
         unread.extend(Unread(view.part, reason) for reason in reasons)
         for hit in hits:
             sightings.setdefault(view.part, []).append(_Sighting(hit, view, order, normalised(hit.value, hit.rule.kind)))
@@ -63,9 +67,9 @@ def scan(texts: Sequence[Text], rules: Ruleset, key: bytes, sent_at: datetime | 
     starts: dict[int, list[int]] = {}
     for seen in sightings.values():
         for sighting in _united(seen):
-            if sighting.order not in starts:
+            if len(seen) > _FEW and sighting.order not in starts:
                 starts[sighting.order] = line_starts(sighting.view.text)
-            leaks.append(_leak(sighting, starts[sighting.order], key, sent_at))
+            leaks.append(_leak(sighting, starts.get(sighting.order, []), key, sent_at))
     leaks.sort(key=lambda leak: (leak.part, leak.offset, leak.rule))
     return Scanned(tuple(leaks), tuple(sorted(set(unread), key=lambda one: (one.part, one.reason))))
 
@@ -99,7 +103,7 @@ def _is_piece(short: _Sighting, longer: _Sighting) -> bool:
 
 def _leak(sighting: _Sighting, lines: list[int], key: bytes, sent_at: datetime | None) -> Leak:
     hit, rule, view = sighting.hit, sighting.hit.rule, sighting.view
-    row = bisect_right(lines, hit.start)
+    row = bisect_right(lines, hit.start) if lines else view.text.count("\n", 0, hit.start) + 1
     lifetime = rule.lifetime
     if rule.expiry == "stated" and (stated := stated_lifetime(view.text, hit.start, hit.end)) >= 0:
         lifetime = stated

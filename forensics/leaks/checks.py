@@ -10,11 +10,24 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import regex
 
+from forensics.leaks.checksums import (
+    is_age_key,
+    is_confluent_sum,
+    is_data_center_token,
+    is_discord_token,
+    is_gitlab_sum,
+    is_json_inside,
+    is_nkey_seed,
+    is_reference_token,
+    is_ripple_seed,
+    is_stellar_seed,
+)
+from forensics.leaks.naming import Called, called, is_four_by_four
 from forensics.leaks.prose import (
     is_bare_word,
     is_digest,
@@ -38,15 +51,18 @@ class Judgement(IntEnum):
     PROVES = 3  # chance alone would not do this
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A place in a text where a rule's pattern fits; `value` differs from the text there if a link had to be decoded."""
 
     start: int
     end: int
-    value: str = field(repr=False)
-    text: str = field(repr=False)
-    whole: str = field(repr=False)  # everything that the pattern took, for checks that need more than the secret
+    value: str
+    text: str
+    whole: str  # everything that the pattern took, for checks that need more than the secret
+
+    def __repr__(self) -> str:
+        """Its place only: a value is never shown."""
+        return f"Candidate({self.start}, {self.end})"
 
 
 Check = Callable[[Candidate], Judgement]
@@ -254,7 +270,12 @@ def idnr(found: Candidate) -> Judgement:
 
 
 def _entropy(text: str) -> float:
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values()) if text else 0.0
+    if not text:
+        return 0.0
+    total = 0.0
+    for count in Counter(text).values():
+        total += count * math.log2(count)
+    return math.log2(len(text)) - total / len(text)
 
 
 def value(found: Candidate) -> Judgement:
@@ -277,23 +298,39 @@ def not_local(found: Candidate) -> Judgement:
     return Judgement.DOUBTS if is_local else Judgement.FITS
 
 
+# the stricter, the more other things have the form: builds and orders; random letters; hardly anything with this word near
+_CALLED = {
+    Called.KEY: Judgement.FITS, Called.LABELLED: Judgement.DOUBTS, Called.UNSAID: Judgement.REJECTS, Called.OTHERWISE: Judgement.REJECTS,
+}  # fmt: skip
+_RATHER_CALLED = {**_CALLED, Called.UNSAID: Judgement.DOUBTS}
+_LABELLED = {**_RATHER_CALLED, Called.LABELLED: Judgement.FITS}
 CHECKS: dict[str, Check] = {
+    "age_key": lambda found: _proves(is_age_key(found.value)),
     "base32": base32,
     "base64_pair": base64_pair,
     "bsn": bsn,
+    "called_secret": lambda found: _CALLED[called(found.text, found.start, found.end)],
     "card_network": card_network,
     "cpf": cpf,
+    "crc32_base36": lambda found: _proves(is_gitlab_sum(found.value)),
     "crc32_base62": crc32_base62,
+    "crc32_base64": lambda found: _proves(is_confluent_sum(found.value)),
     "crc32_grafana": crc32_grafana,
     "crc32_hex": crc32_hex,
+    "data_center_token": lambda found: Judgement.PROVES if is_data_center_token(found.value) else Judgement.REJECTS,
+    "discord_token": lambda found: _proves(is_discord_token(found.value)),
     "dni": dni,
+    "four_by_four": lambda found: _fits(is_four_by_four(found.value)),
     "google_service_account": google_service_account,
     "iban": iban,
     "idnr": idnr,
+    "json_inside": lambda found: _proves(is_json_inside(found.value)),
     "jwt": jwt,
+    "labelled_secret": lambda found: _LABELLED[called(found.text, found.start, found.end)],
     "luhn": luhn,
     "nhs": nhs,
     "nir": nir,
+    "nkey_seed": lambda found: _proves(is_nkey_seed(found.value)),
     "not_digest": lambda found: _fits(not is_digest(found.text, found.start)),
     "not_in_url": lambda found: _fits(not is_within_url(found.text, found.start)),
     "not_local": not_local,
@@ -301,8 +338,12 @@ CHECKS: dict[str, Check] = {
     "not_placeholder": lambda found: _fits(not is_placeholder(found.value)),
     "not_year": lambda found: _fits(not regex.fullmatch(r"(?:19|20)\d\d", found.value)),
     "pesel": pesel,
+    "rather_called_secret": lambda found: _RATHER_CALLED[called(found.text, found.start, found.end)],
+    "reference_token": lambda found: _proves(is_reference_token(found.value)),
+    "ripple_seed": lambda found: _proves(is_ripple_seed(found.value)),
     "said_value": said_value,
     "seed_words": seed_words,
+    "stellar_seed": lambda found: _proves(is_stellar_seed(found.value)),
     "token_like": lambda found: _fits(is_token_like(found.value)),
     "value": value,
     "wallet_key": wallet_key,

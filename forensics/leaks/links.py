@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
 import regex
 
-__all__ = ["Link", "links", "readings"]
+__all__ = ["Link", "links", "links_at", "readings"]
 
 # a link by scheme or by "www."; at most 4 KB; what closes a sentence or a bracket around it does not belong to it
 _LINK = regex.compile(r"(?i)(?<![\p{L}\p{N}])(?:[a-z][a-z0-9+.\-]{1,20}://|www\.)[^\s<>\"“”`{}|\\^]{3,4096}(?<![.,;:!?'\]])")
+_APART = regex.compile(r"[\s<>\"“”`{}|\\^]")  # no link goes across one of these
+_APART_BACKWARDS = regex.compile(r"(?r)[\s<>\"“”`{}|\\^]")
 _HOST = regex.compile(r"(?i)[a-z][a-z0-9+.\-]{1,20}://(?:[^/?#@\s]{1,256}@)?([^/?#:\s]{1,253})")
 _REDIRECTORS = (
     "safelinks.protection.outlook.com",
@@ -41,6 +43,22 @@ def links(text: str) -> Iterator[Link]:
         if written.endswith(")") and "(" not in written:
             written = written[:-1]
         yield Link(match.start(), match.start() + len(written), readings(written))
+
+
+def links_at(text: str, places: Iterable[int]) -> list[Link]:
+    """The links, as `links` finds them, around these places (ascending, each right behind a character of its link)."""
+    found: list[Link] = []
+    done = 0
+    for place in places:
+        if place <= done:
+            continue
+        before = _APART_BACKWARDS.search(text, 0, place)
+        start = before.end() if before else 0
+        after = _APART.search(text, place)
+        done = after.start() if after else len(text)
+        base = max(0, start - 1)  # what stands before may forbid a link to begin
+        found += [Link(one.start + base, one.end + base, one.readings) for one in links(text[base:done])]
+    return found
 
 
 def readings(written: str) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ _MASK = regex.compile(r"""(?xi)
     [*•●∙·xX×.\-_#?=~…]{3,64} | \*{2,64}\S{0,4} | \S{0,4}\*{3,64}\S{0,4}
   | [\[(<]? (?:redacted|hidden|removed|masked|omitted|not\ shown|encrypted|snip(?:ped)?) \b .{0,40}
 """)
+_APART_BACKWARDS = regex.compile(r"(?r)[\s<>\"'()]")
 _TEMPLATE = regex.compile(r"""(?xi)
     .{0,64}? (?: \{\{ | \}\} | \$\{ | \$\( | \{%%? | %\( | <% ) .{0,200}
   | %[sdr@] | %%[^%\s]{1,40}%% | %[A-Z_]{2,40}% | \{[a-z_.\ ]{1,40}\}? | \[\[? [a-z_ ]{1,40} \]?\]? | \$[A-Z][A-Z0-9_]{1,40}
@@ -146,15 +147,15 @@ def is_reference(text: str) -> bool:
 
 def is_within_url(text: str, start: int) -> bool:
     """Does this place lie inside a link? The run without blanks around it has "://" or "www." before the place."""
-    before = text[max(0, start - 2048) : start]
-    run = regex.split(r"[\s<>\"'()]", before)[-1]
-    return "://" in run or run.startswith("www.")
+    low = max(0, start - 2048)
+    apart = _APART_BACKWARDS.search(text, low, start)
+    begins = apart.end() if apart else low
+    return text.find("://", begins, start) >= 0 or text.startswith("www.", begins, start)
 
 
 def is_machine_line(text: str, start: int) -> bool:
     """Does it stand in a line that machines write: Message-ID, DKIM, commit, fingerprint?"""
-    head = text[max(0, start - _LINE) : start]
-    line = head.rpartition("\n")[2]
+    line = text[max(text.rfind("\n", 0, start) + 1, start - _LINE) : start]
     if _MACHINE.match(line.lstrip("> \t")):
         return True
     return bool(line[:1] in " \t" and line.strip()[:2] in {"b=", "h=", "s=", "d=", "bh"} and "=" in line.strip()[:3])

@@ -25,7 +25,7 @@ _BREAKS: re.Pattern[str] = re.compile(r"[\t\n\r\u2028\u2029]+")
 _SURROGATES = regex.compile(r"[\ud800-\udfff]")
 # what a mail server says of most messages: there is nothing in it but the id that it gave
 _TAKEN = re.compile(
-    r"\(?2\d\d[ -](?:2\.\d\.\d )?[Oo][Kk][:.,]?(?: queued as [0-9A-Za-z]{6,16}| id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})?\)?"
+    r"(?:smtp;)?\(?2\d\d[ -](?:2\.\d\.\d )?[Oo][Kk][:.,]?(?: queued as [0-9A-Za-z]{6,16}| id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})?\)?"
 )
 _UNSEARCHED = "[redacted: could not be searched]"
 
@@ -50,12 +50,12 @@ _CLASSES = (
 
 
 def _visible(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 def fingerprint(value: str, kind: str, key: bytes) -> str:
     """HMAC-SHA256 of the normalised value under the case's key, hex: equal secrets are equal, however they are written."""
-    return hmac.new(key, normalised(value, kind).encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+    return hmac.digest(key, normalised(value, kind).encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def normalised(value: str, kind: str) -> str:

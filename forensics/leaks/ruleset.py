@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import regex
@@ -27,8 +24,9 @@ __all__ = [
     "Rule",
     "RuleError",
     "Ruleset",
+    "file_rules",
     "fold",
-    "load_rules",
+    "indexed",
 ]
 
 CREDENTIAL_KINDS = words(
@@ -55,7 +53,7 @@ _DEFAULTS = {
     "state": "live_until_rotated",
 }
 _KEYS = words(
-    "id service kind family keywords gate pattern basis near checks trim expiry severity confidence state lifetime rotate reference examples "
+    "id service kind family keywords gate anchor pattern basis near checks trim expiry severity confidence state lifetime rotate reference examples "
     "counter_examples"
 )
 
@@ -123,6 +121,7 @@ class Rule:
     keywords: tuple[str, ...]  # lower case; one of them is in every text that the pattern can fit
     gate: str = field(repr=False)  # where no word can be a keyword: a cheap pattern on lower case that must fit somewhere
     source: str = field(repr=False)
+    anchors: tuple[str, ...] = field(repr=False)  # patterns for the search engine: each fit of the pattern begins like one
     basis: Basis
     near: Nearness | None
     checks: tuple[Check, ...] = field(repr=False)
@@ -136,6 +135,7 @@ class Rule:
     reference: str
     examples: tuple[Example, ...] = field(repr=False)
     counter_examples: tuple[Example, ...] = field(repr=False)
+    shipped: bool = True  # its pattern is known to be quick on any text; others are stopped by the clock
 
     @property
     def pattern(self) -> regex.Pattern[str]:
@@ -164,6 +164,8 @@ class Ruleset:
     index: Mapping[str, frozenset[str]] = field(repr=False)  # keyword -> ids of the rules with this keyword or its beginning
     gated: tuple[tuple[re.Pattern[str], Rule], ...] = field(repr=False)  # rules without keywords
     url_rules: tuple[Rule, ...]
+    url_words: re.Pattern[str] = field(repr=False)  # fits any folded link in which a rule on links could find something
+    remarks: tuple[str, ...] = field(repr=False)  # rules of the user that could not be taken over, and why
     gate: re.Pattern[str] = field(repr=False)  # fits any folded text in which some rule could have something to redact
 
     def triggered(self, folded: str, about: str = "") -> list[Rule]:
@@ -180,40 +182,8 @@ def fold(text: str) -> str:
     return lowered if lowered.isascii() else lowered.replace("i\u0307", "i")
 
 
-def load_rules(*extra: Path) -> Ruleset:
-    """The shipped rules and those of further TOML files. Raises RuleError, which names every problem of every file."""
-    return _loaded(tuple(extra))
-
-
-@lru_cache(maxsize=16)
-def _loaded(extra: tuple[Path, ...]) -> Ruleset:
-    files = [(path.name, path.read_bytes()) for path in _shipped()]
-    problems: list[str] = []
-    for path in extra:
-        try:
-            files.append((path.name, path.read_bytes()))
-        except OSError as error:
-            problems.append(f"{path.name}: cannot be read: {error.strerror}")
-    rules: list[Rule] = []
-    for position, (name, content) in enumerate(files):
-        rules.extend(_file_rules(name, content, problems, compile_now=position >= len(files) - len(extra)))
-    seen: set[str] = set()
-    for rule in rules:
-        if rule.id in seen:
-            problems.append(f"rule {rule.id}: id: used twice")
-        seen.add(rule.id)
-    if problems:
-        raise RuleError(problems)
-    digest = hashlib.sha256(b"\0".join(content for _, content in files)).hexdigest()
-    return _indexed(tuple(rules), digest[:16])
-
-
-def _shipped() -> list[Path]:
-    folder = Path(str(resources.files("forensics"))) / "rules"
-    return sorted(folder.glob("*.toml"))
-
-
-def _indexed(rules: tuple[Rule, ...], version: str) -> Ruleset:
+def indexed(rules: tuple[Rule, ...], version: str, remarks: tuple[str, ...] = ()) -> Ruleset:
+    """A ruleset with its index by keyword."""
     users: dict[str, set[str]] = {}
     for rule in rules:
         for keyword in rule.keywords if rule.basis is not Basis.URL else ():
@@ -230,10 +200,14 @@ def _indexed(rules: tuple[Rule, ...], version: str) -> Ruleset:
     return Ruleset(
         rules=rules,
         version=version,
+        remarks=remarks,
         finder=re.compile(f"(?=({_trie_pattern(set(users))}))"),
         index=index,
         gated=tuple((re.compile(rule.gate), rule) for rule in rules if not rule.keywords),
         url_rules=tuple(rule for rule in rules if rule.basis is Basis.URL),
+        url_words=re.compile(
+            "|".join(re.escape(word) for rule in rules if rule.basis is Basis.URL for word in rule.keywords or ("",))
+        ),
         gate=re.compile("|".join([_trie_pattern(shortest), *gates])),
     )
 
@@ -257,7 +231,8 @@ def _trie_pattern(words: set[str]) -> str:
     return written(trie)
 
 
-def _file_rules(name: str, content: bytes, problems: list[str], *, compile_now: bool) -> Iterator[Rule]:
+def file_rules(name: str, content: bytes, problems: list[str], *, compile_now: bool) -> Iterator[Rule]:
+    """The rules of one file of ours; everything that is wrong with others is added to `problems`."""
     try:
         table = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -275,7 +250,7 @@ def _file_rules(name: str, content: bytes, problems: list[str], *, compile_now: 
         found = [f"{where}: {problem}" for problem in _problems(merged, defines, compile_now=compile_now)]
         problems.extend(found)
         if not found:
-            yield _rule(merged, defines)
+            yield _rule(merged, defines, shipped=not compile_now)
 
 
 def _problems(entry: Mapping[str, Any], defines: Mapping[str, str], *, compile_now: bool) -> Iterator[str]:
@@ -296,6 +271,9 @@ def _problems(entry: Mapping[str, Any], defines: Mapping[str, str], *, compile_n
     near = entry.get("near", {})
     if near and (not isinstance(near, dict) or not near.get("words") or set(near) - {"words", "within", "lines"}):
         yield "near: wants words, and may have within and lines"
+    anchors = entry.get("anchor", [])
+    if not isinstance(anchors, str) and not (isinstance(anchors, list) and all(isinstance(one, str) for one in anchors)):
+        yield "anchor: must be a pattern, or a list of them"
     yield from _example_problems(entry)
     if compile_now and isinstance(entry.get("pattern"), str):
         yield from _pattern_problems(_defined(entry["pattern"], defines))
@@ -339,7 +317,7 @@ def _defined(pattern: str, defines: Mapping[str, str]) -> str:
     return pattern
 
 
-def _rule(entry: Mapping[str, Any], defines: Mapping[str, str]) -> Rule:
+def _rule(entry: Mapping[str, Any], defines: Mapping[str, str], *, shipped: bool) -> Rule:
     near = entry.get("near")
     return Rule(
         id=entry["id"],
@@ -349,6 +327,7 @@ def _rule(entry: Mapping[str, Any], defines: Mapping[str, str]) -> Rule:
         keywords=tuple(entry.get("keywords", ())),
         gate=entry.get("gate", ""),
         source=_defined(entry["pattern"], defines),
+        anchors=tuple(_defined(one, defines) for one in _listed(entry.get("anchor", []))),
         basis=Basis[entry["basis"].upper()],
         near=Nearness(tuple(near["words"]), near.get("within", 64), near.get("lines", 1)) if near else None,
         checks=tuple(check_named(name) for name in entry.get("checks", ())),
@@ -362,7 +341,12 @@ def _rule(entry: Mapping[str, Any], defines: Mapping[str, str]) -> Rule:
         reference=entry.get("reference", ""),
         examples=tuple(_example(text) for text in entry["examples"]),
         counter_examples=tuple(_example(text) for text in entry.get("counter_examples", ())),
+        shipped=shipped,
     )
+
+
+def _listed(texts: str | list[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def _joined(text: str | list[str]) -> str:

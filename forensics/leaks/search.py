@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 from urllib.parse import unquote
 
-import regex
-
 from forensics.leaks.checks import Candidate, Judgement
+from forensics.leaks.engine import SECONDS, Engine, Fits, Keywords, Searched, clock, walked
 from forensics.leaks.links import Link, links
 from forensics.leaks.prose import is_machine_line, is_within_url, trimmed
-from forensics.leaks.ruleset import Basis, Nearness, Rule, Ruleset, fold
+from forensics.leaks.ruleset import Basis, Nearness, Rule, Ruleset
 
-__all__ = ["CONFIDENCES", "Hit", "hits_in", "line_starts", "most_specific", "rule_hits"]
+__all__ = ["CONFIDENCES", "Hit", "hits_in", "hits_of", "line_starts", "most_specific", "rule_hits"]
 
 CONFIDENCES = ("low", "medium", "high")
 
 _BLOCK = 4 << 20  # characters searched at once
 _OVERLAP = 64 << 10  # the longest thing that a rule can fit: a private key
-_SECONDS = 2.0  # per rule and block; real mail takes milliseconds
 _MOST = 10_000  # findings per rule and block: more are no longer a mail
-_REDACTED = regex.compile(r"\[redacted\b")  # our own mark: what is redacted twice stays as it is
+_REDACTED = "[redacted"  # our own mark: what is redacted twice stays as it is
 _LINE = 300  # characters of one line that count as near
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A rule that fits at a place of a text and passed its checks; `claim_*` is what no weaker rule may find things in."""
 
     rule: Rule
@@ -35,10 +35,14 @@ class Hit:
     end: int
     claim_start: int
     claim_end: int
-    value: str = field(repr=False)
-    whole: str = field(repr=False)
+    value: str
+    whole: str
     basis: Basis
     confidence: str
+
+    def __repr__(self) -> str:
+        """Rule and place only: a value is never shown."""
+        return f"Hit({self.rule.id}, {self.start}, {self.end})"
 
     @property
     def rank(self) -> tuple[int, int, int, int, str]:
@@ -46,18 +50,61 @@ class Hit:
         return (-self.basis, -CONFIDENCES.index(self.confidence), self.start - self.end, self.start, self.rule.id)
 
 
-def hits_in(text: str, rules: Ruleset, *, about: str = "", redacting: bool = False) -> tuple[list[Hit], list[str]]:
-    """Hits of one text by offset, and why parts of it stayed unsearched.
+def hits_in(
+    text: str, rules: Ruleset, *, about: str = "", redacting: bool = False, engine: Engine | None = None
+) -> tuple[list[Hit], list[str]]:
+    """Hits of one text by offset, and why parts of it stayed unsearched; see `hits_of`."""
+    return next(hits_of([text], rules, about=about, redacting=redacting, engine=engine))
+
+
+def hits_of(
+    texts: Sequence[str], rules: Ruleset, *, about: str = "", redacting: bool = False, engine: Engine | None = None
+) -> Iterator[tuple[list[Hit], list[str]]]:
+    """For each text its hits by offset, and why parts of it stayed unsearched.
 
     `about` is folded text on the same message (subject, part path) in which a near word may stand, too. `redacting`
-    leaves out rules whose findings need no redaction.
+    leaves out rules whose findings need no redaction. Any `engine` finds the same; by default the one that needs no database.
     """
+    engine = engine or Keywords(rules)
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        if batch and size + len(text) > _BLOCK:
+            yield from _batch_hits(batch, rules, engine, about, redacting)
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    yield from _batch_hits(batch, rules, engine, about, redacting)
+
+
+def _batch_hits(
+    texts: list[str], rules: Ruleset, engine: Engine, about: str, redacting: bool
+) -> Iterator[tuple[list[Hit], list[str]]]:
+    """Texts that are searched together; a single one may be longer than a block, and is searched in several."""
+    if len(texts) == 1 and len(texts[0]) > _BLOCK:
+        yield _long_hits(texts[0], rules, engine, about, redacting)
+        return
+    for text, searched in zip(texts, engine.search(texts, about), strict=True):
+        if searched is None:
+            yield [], []
+            continue
+        unread: list[str] = []
+        found: dict[tuple[str, int, int], Hit] = {}
+        for hit in _block_hits(text, rules, engine, searched, about, redacting, unread):
+            found.setdefault((hit.rule.id, hit.start, hit.end), hit)
+        yield (most_specific(found.values()) if found else []), sorted(set(unread))
+
+
+def _long_hits(text: str, rules: Ruleset, engine: Engine, about: str, redacting: bool) -> tuple[list[Hit], list[str]]:
     hits: dict[tuple[str, int, int], Hit] = {}
     unread: list[str] = []
-    for base in range(0, max(len(text), 1), _BLOCK - _OVERLAP):
+    for base in range(0, len(text), _BLOCK - _OVERLAP):
         block = text[base : base + _BLOCK]
-        for hit in _block_hits(block, rules, about, redacting, unread):
-            moved = hit if not base else _moved(hit, base)
+        (searched,) = engine.search([block], about)
+        if searched is None:
+            continue
+        for hit in _block_hits(block, rules, engine, searched, about, redacting, unread):
+            moved = _moved(hit, base)
             hits.setdefault((moved.rule.id, moved.start, moved.end), moved)
         if base + _BLOCK >= len(text):
             break
@@ -71,48 +118,50 @@ def _moved(hit: Hit, base: int) -> Hit:
     )  # fmt: skip
 
 
-def _block_hits(block: str, rules: Ruleset, about: str, redacting: bool, unread: list[str]) -> Iterator[Hit]:
-    folded = fold(block)
-    for rule in rules.triggered(folded, about):
+def _block_hits(  # noqa: PLR0917  what every search needs, once
+    block: str, rules: Ruleset, engine: Engine, searched: Searched, about: str, redacting: bool, unread: list[str]
+) -> Iterator[Hit]:
+    for rule, fits in searched.fits:
         if not redacting or rule.redacts:
-            yield from _counted(rule, _rule_hits(rule, block, about), unread)
-    if "://" not in block and "www." not in folded:
-        return
+            yield from _counted(rule, _rule_hits(rule, block, about, fits), unread)
     try:
-        found = list(links(block))
+        found = searched.links()
     except TimeoutError:
         unread.append("links took too long to find")
         return
-    for rule in rules.url_rules:
-        if not redacting or rule.redacts:
-            yield from _counted(rule, _url_hits(rule, block, found), unread)
+    if not found:
+        return
+    if worth := [link for link in found if _has_words(link, rules)]:
+        for rule in rules.url_rules:
+            if not redacting or rule.redacts:
+                yield from _counted(rule, _url_hits(rule, block, worth), unread)
     for link in found:
-        yield from _reading_hits(link, rules, block, about, redacting, unread)
+        yield from _reading_hits(link, engine, block, about, redacting, unread)
 
 
-def _counted(rule: Rule, hits: Iterator[Hit], unread: list[str]) -> Iterator[Hit]:
+def _counted(rule: Rule, hits: Iterator[Hit], unread: list[str]) -> list[Hit]:
     """Hits up to the bound; a rule that took too long or found too much is reported, what it found so far is kept."""
-    count = 0
+    found: list[Hit] = []
     try:
         for hit in hits:
-            count += 1
-            if count > _MOST:
+            if len(found) == _MOST:
                 unread.append(f"rule {rule.id} found more than {_MOST} values; the rest is not listed")
-                return
-            yield hit
+                break
+            found.append(hit)
     except TimeoutError:
-        unread.append(f"rule {rule.id} took longer than {_SECONDS:g} s; the rest was not searched with it")
+        unread.append(f"rule {rule.id} took longer than {SECONDS:g} s; the rest was not searched with it")
+    return found
 
 
 def rule_hits(rule: Rule, text: str, about: str = "") -> list[Hit]:
     """What one rule alone finds in a short text, by offset; no keyword is asked for. Raises TimeoutError."""
     if rule.basis is Basis.URL:
         return sorted(_url_hits(rule, text, list(links(text))), key=lambda hit: hit.start)
-    return list(_rule_hits(rule, text, about))
+    return list(_rule_hits(rule, text, about, walked(rule, text)))
 
 
-def _rule_hits(rule: Rule, text: str, about: str) -> Iterator[Hit]:
-    for match in rule.pattern.finditer(text, timeout=_SECONDS):
+def _rule_hits(rule: Rule, text: str, about: str, fits: Fits) -> Iterator[Hit]:
+    for match in fits:
         start, end = match.span("secret")
         if rule.trim:
             left, right = trimmed(text[start:end])
@@ -138,9 +187,9 @@ def _url_hits(rule: Rule, text: str, found: list[Link]) -> Iterator[Hit]:
         fits: list[tuple[str, str]] = []  # value and the reading it stands in, the most decoded last
         for reading in link.readings:
             folded = reading.lower()
-            if rule.keywords and not any(keyword in folded for keyword in rule.keywords):
+            if rule.keywords and not _any_word(rule.keywords).search(folded):
                 continue
-            if (match := rule.pattern.search(reading, timeout=_SECONDS)) is not None:
+            if (match := rule.pattern.search(reading, **clock(rule))) is not None:
                 fits.append((match.group("secret"), reading))
         if not fits:
             continue
@@ -150,15 +199,26 @@ def _url_hits(rule: Rule, text: str, found: list[Link]) -> Iterator[Hit]:
             yield hit
 
 
-def _reading_hits(link: Link, rules: Ruleset, block: str, about: str, redacting: bool, unread: list[str]) -> Iterator[Hit]:
+def _has_words(link: Link, rules: Ruleset) -> bool:
+    """Whether a rule on links can fit: most links lead to pages that nobody needs to hide."""
+    return any(rules.url_words.search(reading.lower()) for reading in link.readings)
+
+
+@lru_cache(maxsize=64)
+def _any_word(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, words)))
+
+
+def _reading_hits(link: Link, engine: Engine, block: str, about: str, redacting: bool, unread: list[str]) -> Iterator[Hit]:
     """What the other rules find in a link only once it is unwrapped and percent-decoded, at the link's place in the text."""
     written = block[link.start : link.end]
     for reading in link.readings:
         if reading in written:
             continue
-        for rule in rules.triggered(fold(reading), about):
+        searched = next(engine.search([reading], about))
+        for rule, fits in searched.fits if searched else ():
             if not redacting or rule.redacts:
-                for hit in _counted(rule, _rule_hits(rule, reading, about), unread):
+                for hit in _counted(rule, _rule_hits(rule, reading, about, fits), unread):
                     start, end = _place(block, link, hit.value, [hit.value])
                     yield Hit(rule, start, end, start, end, hit.value, hit.whole, hit.basis, hit.confidence)
 
@@ -173,7 +233,7 @@ def _place(text: str, link: Link, value: str, spellings: list[str]) -> tuple[int
 
 
 def _judged(rule: Rule, candidate: Candidate, claim: tuple[int, int], doubts: int) -> Hit | None:
-    if _REDACTED.search(candidate.value):
+    if _REDACTED in candidate.value:
         return None
     basis = rule.basis
     for check in rule.checks:
@@ -200,8 +260,11 @@ def _is_near(near: Nearness, text: str, start: int, end: int) -> bool:
     return bool(near.pattern.search(left) or near.pattern.search(right))
 
 
-def most_specific(hits: Iterable[Hit]) -> list[Hit]:
+def most_specific(hits: Collection[Hit]) -> list[Hit]:
     """Hits that do not overlap, by offset: the most specific of those that claim the same characters."""
+    in_order = sorted(hits, key=_place_of)
+    if all(one.claim_end <= two.claim_start and one.end <= two.start for one, two in pairwise(in_order)):
+        return in_order
     kept: list[Hit] = []
     starts: list[int] = []  # claims that were granted, disjoint, sorted
     ends: list[int] = []
@@ -217,9 +280,13 @@ def most_specific(hits: Iterable[Hit]) -> list[Hit]:
         starts.insert(position, low)
         ends.insert(position, high)
         kept.append(hit)
-    return sorted(kept, key=lambda one: (one.start, one.end, one.rule.id))
+    return sorted(kept, key=_place_of)
+
+
+def _place_of(hit: Hit) -> tuple[int, int, str]:
+    return hit.start, hit.end, hit.rule.id
 
 
 def line_starts(text: str) -> list[int]:
     """Offsets at which the lines of a text begin."""
-    return [0, *(match.end() for match in regex.finditer(r"\n", text))]
+    return [0, *(match.end() for match in re.finditer("\n", text))]

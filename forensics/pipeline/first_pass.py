@@ -174,7 +174,9 @@ class PartWriter:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._aside = target.with_name(target.name + ".new")
         self._stream = os.fdopen(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-        self._writer = pq.ParquetWriter(self._stream, OBSERVATIONS, compression="zstd", compression_level=1, use_dictionary=_RECURRING)
+        self._writer = pq.ParquetWriter(
+            self._stream, OBSERVATIONS, compression="zstd", compression_level=1, use_dictionary=_RECURRING
+        )
 
     def add(self, fragment: Fragment) -> None:
         """Take one fragment in."""

@@ -43,7 +43,10 @@ def _rows(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
         astray = one["misdirected"]
         yield ("one wrong recipient in one message: ranked first", "82 %"), _share(astray["ranked_first"])
         yield ("… found", "87 %"), _share(astray["found"])
-        yield ("… right recipients flagged with it", "0.5 %"), f"{astray['right_flagged']['hits'] / astray['right_flagged']['total']:.2%}"
+        yield (
+            ("… right recipients flagged with it", "0.5 %"),
+            f"{astray['right_flagged']['hits'] / astray['right_flagged']['total']:.2%}",
+        )
 
 
 def _behaviour(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:

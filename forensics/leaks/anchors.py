@@ -1,0 +1,477 @@
+"""What every fit of a pattern begins with: an expression for the search engine, and where the fit then starts.
+
+An anchor is wider than its pattern, never narrower: each fit that starts at `s` holds a fit of the expression that ends, in
+characters, between `s + least` and `s + most`. Bytes are UTF-8; a character beyond ASCII is any run of high bytes where a set
+is open, so that the expression needs no notion of Unicode.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from forensics.leaks.syntax import (
+    ANY,
+    Boundary,
+    Chars,
+    Choice,
+    Node,
+    Repetition,
+    Sequence,
+    UnreadablePatternError,
+    parsed,
+    widest,
+)
+
+__all__ = ["NOTHING", "Anchor", "anchored", "lead", "link_expression", "word_expression"]
+
+NOTHING = "\0"  # stands between texts that are searched together: each begins behind one
+_ENOUGH = (64.0, 44.0, 30.0)  # bits that an expression should tell apart; less where the engine finds it too large
+_WEAK = 12.0  # bits under which an anchor would be met on every line
+_LEAD = 11.0  # bits of the pattern that say where a fit may start
+_COUNTED = 12  # repeats up to here are counted, longer ones are open: a loop costs the engine nothing
+_LONGEST = 200  # characters that a repeat is asked for at the least
+_SAID = 18.0  # bits after which a long open part ends the head
+_STRETCH = 300  # characters that are long
+_OPEN = 1.5  # bits under which a part fits nearly anything
+_LISTED = 16  # characters beyond ASCII that a set for `re` names one by one
+_RUN = 24  # characters of a run that are asked for; longer ones say little more
+_RARE = 3  # characters of a literal that the engine likes
+_SAME = 4  # characters that may stand at one place of a literal: cases and accents
+_WAYS = 12
+_FARTHEST = 4096  # characters between start and end of what an anchor fits; beyond, whole texts are walked
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An expression on bytes, and the distance of its end from the start of a fit, in characters."""
+
+    expression: bytes
+    least: int
+    most: int
+    literal: int  # characters of the literal in it; without one the engine is slow
+
+
+def anchored(source: str, effort: int = 0, *, given: bool = False) -> tuple[Anchor, ...]:
+    """The anchors of a verbose pattern: each fit begins as one of them says. Empty if it has nothing rare to search for.
+
+    Higher `effort` gives shorter expressions. `given`: a person wrote it to be searched for, however little it says.
+    """
+    try:
+        tree = parsed(source)
+    except UnreadablePatternError:
+        return ()
+    found = []
+    for way in _ways(tree):
+        dropped, rest = _from_literal(way)
+        head = _cut(_head(rest, _ENOUGH[effort]))
+        most = _most(Sequence((dropped, head)))
+        if (_bits(head) < _WEAK and not given) or most is None or most > _FARTHEST:
+            return ()
+        least = _least(Sequence((dropped, _without_last_open(head))))
+        before = _last(dropped)
+        expression = _bytes(Sequence((before, head)) if before else head, opens=before is None)
+        found.append(Anchor(expression, least, most, _literal(head)))
+    return tuple(found)
+
+
+def lead(source: str) -> tuple[str, int]:
+    """For `re`: a pattern without length for every place where a verbose pattern may begin to fit, and how far it looks."""
+    try:
+        tree = parsed(source)
+    except UnreadablePatternError:
+        return "", 0
+    taken: list[Node] = []
+    reach = 0
+    for item in _flat(_head(tree, _LEAD)):
+        longest = _most(item)
+        if longest is None or reach + longest > _STRETCH:
+            taken.append(_first(item))
+            return f"(?={_text(Sequence(tuple(taken)), opens=True)})", reach + 1
+        taken.append(item)
+        reach += longest
+    return f"(?={_text(Sequence(tuple(taken)), opens=True)})", reach
+
+
+def word_expression(words: Iterable[str]) -> bytes:
+    """Any of these words as `ruleset.fold` sees them, in every case of every letter."""
+    return _bytes(parsed("(?i)" + _any_of(words)), opens=False)
+
+
+def link_expression(words: Iterable[str]) -> bytes:
+    """A link with one of these words, or one that does not read as it is written: see `links.readings`."""
+    inside = rf"(?:://|www\.)[^\s<>\"]*(?:%|https?:|pstmrk\.it|urldefense|{_any_of(words)})"
+    return _bytes(parsed(f"(?i)(?:{inside}|hxxp)"), opens=False)
+
+
+def _any_of(words: Iterable[str]) -> str:
+    # a dotted capital I that was typed as two characters is folded to a plain one, too
+    return "|".join(re.escape(word).replace("i", "(?:i\u0307?)") for word in sorted(words))
+
+
+# --------------------------------------------------------------------------------------------------------- beginnings
+
+
+def _ways(tree: Node) -> list[Node]:
+    """The tree; or, branch by branch, what its first choice leaves, if that gives most of them a literal to begin with."""
+    pending: list[Node] = [tree]
+    done: list[Node] = []
+    while pending:
+        items = _flat(pending.pop())
+        choices = [place for place, one in enumerate(items) if not isinstance(one, Boundary)][:1]
+        if choices and isinstance(first := items[choices[0]], Choice) and _literal(first) < _RARE:
+            branches = [Sequence((*items[: choices[0]], one, *items[choices[0] + 1 :])) for one in first.branches]
+            if len(branches) + len(pending) + len(done) <= _WAYS:
+                pending += reversed(branches)
+                continue
+        done.append(Sequence(tuple(items)))
+    with_literal = sum(_literal(_from_literal(way)[1]) >= _RARE for way in done)
+    return done if 2 * with_literal > len(done) else [tree]
+
+
+def _from_literal(way: Node) -> tuple[Node, Node]:
+    """What stands before the first literal, and the rest: the engine is fast on what begins with one.
+
+    Where there is none, at least what fits nearly anything is left out at the start.
+    """
+    items = _flat(way)
+    for rare in (_RARE, 0):
+        for place in range(len(items)):
+            rest = Sequence(tuple(items[place:]))
+            is_start = _opening_literal(rest) >= rare if rare else _bits(items[place]) >= _OPEN
+            if is_start and _bits(_head(rest, _ENOUGH[0])) >= _SAID:
+                return Sequence(tuple(items[:place])), rest
+    return Sequence(()), Sequence(tuple(items))
+
+
+def _literal(node: Node) -> int:
+    """Characters of the longest literal that each fit holds, about."""
+    if isinstance(node, Chars):
+        return int(_is_letter(node))
+    if isinstance(node, Boundary):
+        return 0
+    if isinstance(node, Choice):
+        return min(map(_literal, node.branches))
+    if isinstance(node, Repetition):
+        return (
+            0 if node.least == 0 else node.least if _literal(node.item) and isinstance(node.item, Chars) else _literal(node.item)
+        )
+    best = run = 0
+    for item in _flat(node):
+        run = run + 1 if isinstance(item, Chars) and _is_letter(item) else 0
+        best = max(best, run, _literal(item))
+    return best
+
+
+def _opening_literal(node: Node) -> int:
+    """As `_literal`, of the very beginning."""
+    if not isinstance(node, Sequence):
+        return _literal(node)
+    run = 0
+    for item in _flat(node):
+        if isinstance(item, Boundary):
+            continue
+        if not (isinstance(item, Chars) and _is_letter(item)):
+            return max(run, _literal(item)) if not run else run + (_literal(item) if isinstance(item, Choice) else 0)
+        run += 1
+    return run
+
+
+def _is_letter(one: Chars) -> bool:
+    return len(one.ascii) + len(one.others) <= _SAME and not one.wide
+
+
+def _last(node: Node) -> Chars | None:
+    """The characters with which a fit may end, as one set; None if it may be empty."""
+    if isinstance(node, Chars):
+        return node
+    if isinstance(node, Boundary):
+        return None
+    if isinstance(node, Repetition):
+        return _last(node.item) if node.least else None
+    if isinstance(node, Choice):
+        sets = [_last(branch) for branch in node.branches]
+        return None if None in sets else widest(*(one for one in sets if one is not None))
+    seen: list[Chars] = []
+    for item in reversed(node.items):
+        own = _last(item)
+        if own is not None:
+            return widest(own, *seen)
+        if not isinstance(item, Boundary):
+            inner = _last(item.item) if isinstance(item, Repetition) else None
+            if inner is None:
+                return None
+            seen.append(inner)
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------ measures
+
+
+def _bits(node: Node) -> float:
+    """How much a fit says at the least: chance would need 2 to the power of it characters."""
+    if isinstance(node, Chars):
+        shown = sum(char.isprintable() for char in node.ascii) + min(len(node.others), 5) + (60 if node.wide else 0)
+        return max(0.0, math.log2(100 / max(shown, 1)))
+    if isinstance(node, Boundary):
+        return 0.0
+    if isinstance(node, Sequence):
+        return sum(map(_bits, node.items))
+    if isinstance(node, Choice):
+        return min(map(_bits, node.branches))
+    return node.least * _bits(node.item)
+
+
+def _least(node: Node) -> int:
+    """Characters of the shortest fit."""
+    if isinstance(node, Chars):
+        return 1
+    if isinstance(node, Boundary):
+        return 0
+    if isinstance(node, Sequence):
+        return sum(map(_least, node.items))
+    if isinstance(node, Choice):
+        return min(map(_least, node.branches))
+    return node.least * _least(node.item)
+
+
+def _most(node: Node) -> int | None:
+    """Characters of the longest fit; None is without end."""
+    if isinstance(node, Chars):
+        return 1
+    if isinstance(node, Boundary):
+        return 0
+    if isinstance(node, Repetition):
+        item = _most(node.item)
+        return 0 if item == 0 else None if item is None or node.most is None else node.most * item
+    parts = [_most(one) for one in (node.items if isinstance(node, Sequence) else node.branches)]
+    known = [one for one in parts if one is not None]
+    if len(known) < len(parts):
+        return None
+    return sum(known) if isinstance(node, Sequence) else max(known, default=0)
+
+
+# --------------------------------------------------------------------------------------------------------------- heads
+
+
+def _flat(node: Node) -> list[Node]:
+    if not isinstance(node, Sequence):
+        return [node]
+    return [inner for one in node.items for inner in _flat(one)]
+
+
+def _head(node: Node, enough: float) -> Node:
+    """The beginning that tells enough apart: whatever the pattern fits begins with a fit of it."""
+    return _shortened(node, enough)[0]
+
+
+def _shortened(node: Node, enough: float) -> tuple[Node, bool]:
+    """As `_head`, and whether something was left out, so that nothing may follow."""
+    taken: list[Node] = []
+    said = 0.0
+    for one in _flat(node):
+        if said >= enough:
+            return Sequence(tuple(taken)), True
+        left = enough - said
+        if isinstance(one, Choice):
+            if _bits(one) >= left:  # else something is to follow: all branches stay whole
+                taken.append(Choice(tuple(_head(branch, left) for branch in one.branches)))
+                return Sequence(tuple(taken)), True
+            taken.append(one)
+        elif isinstance(one, Repetition) and (least := _enough_of(one, left, is_last=said >= _SAID)) is not None:
+            if least:
+                taken.append(Repetition(one.item, least, least))
+            return Sequence(tuple(taken)), True
+        else:
+            taken.append(one)
+        said += _bits(one)
+    return Sequence(tuple(taken)), False
+
+
+def _enough_of(one: Repetition, left: float, *, is_last: bool) -> int | None:
+    """How often to ask for it at the end of a head; None if it is to be taken whole and more after it."""
+    each = _bits(one.item)
+    if one.least > 1 and (each * one.least > left > 0 or one.least > _RUN):
+        return min(one.least, _RUN, math.ceil(left / each) if each else _RUN)
+    if is_last and ((most := _most(one)) is None or most > _STRETCH):
+        return one.least
+    return None
+
+
+def _cut(node: Node) -> Node:
+    """Without what may be left out at the end: the engine reports every end, and one is enough."""
+    if isinstance(node, Chars | Boundary):
+        return node
+    if isinstance(node, Repetition):
+        if node.least == 0:
+            return Sequence(())
+        last = _cut(node.item)
+        return last if node.least == 1 else Sequence((Repetition(node.item, node.least - 1, node.least - 1), last))
+    if isinstance(node, Choice):
+        cut = tuple(_cut(branch) for branch in node.branches)
+        return Sequence(()) if any(_most(branch) == 0 for branch in cut) else Choice(cut)
+    items = list(node.items)
+    while items:
+        last = _cut(items.pop())
+        if _most(last) != 0:
+            return Sequence((*items, last))
+    return Sequence(())
+
+
+def _without_last_open(node: Node) -> Node:
+    """Without the last part if its characters may have several bytes: the engine may report one before its end."""
+    items = _flat(node)
+    while items and _is_open(items[-1]):
+        items.pop()
+    return Sequence(tuple(items))
+
+
+def _is_open(node: Node) -> bool:
+    if isinstance(node, Chars):
+        return node.wide
+    if isinstance(node, Boundary):
+        return False
+    if isinstance(node, Repetition):
+        return _is_open(node.item)
+    return any(_is_open(one) for one in (node.items if isinstance(node, Sequence) else node.branches))
+
+
+def _first(node: Node) -> Node:
+    """The characters with which a fit may begin, as one set."""
+    found, is_empty = _firsts(node)
+    return Sequence(()) if is_empty or not found else widest(*found)
+
+
+def _firsts(node: Node) -> tuple[list[Chars], bool]:
+    """Sets of possible first characters, and whether a fit may be empty."""
+    if isinstance(node, Chars):
+        return [node], False
+    if isinstance(node, Boundary):
+        return [], True
+    if isinstance(node, Repetition):
+        found, is_empty = _firsts(node.item)
+        return found, is_empty or node.least == 0
+    if isinstance(node, Choice):
+        each = [_firsts(branch) for branch in node.branches]
+        return [one for found, _ in each for one in found], any(is_empty for _, is_empty in each)
+    sets: list[Chars] = []
+    for item in node.items:
+        found, is_empty = _firsts(item)
+        sets += found
+        if not is_empty:
+            return sets, False
+    return sets, True
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def _set(chars: Iterable[str], more: str = "") -> str:
+    """The inside of a character set."""
+    return _byte_runs(map(ord, chars)) + more
+
+
+_HIGH = r"\x80-\xff"
+_ONE_HIGH = r"[\xc2-\xf4][\x80-\xbf]{1,3}"
+
+
+def _bytes(node: Node, *, opens: bool) -> bytes:
+    return _byte_form(node, opens=opens).encode("ascii")
+
+
+def _byte_form(node: Node, *, opens: bool) -> str:
+    if isinstance(node, Chars):
+        return _byte_char(node)
+    if isinstance(node, Boundary):
+        if not opens:
+            return ""
+        return f"(?:^|[{_set(node.before | {NOTHING}, _HIGH if node.wide else '')}])"
+    if isinstance(node, Sequence):
+        out = []
+        for item in node.items:
+            out.append(_byte_form(item, opens=opens))
+            opens = opens and _most(item) == 0 and not isinstance(item, Boundary)
+        return "".join(out)
+    if isinstance(node, Choice):
+        return "(?:" + "|".join(dict.fromkeys(_byte_form(branch, opens=opens) for branch in node.branches)) + ")"
+    return _byte_repetition(node)
+
+
+@lru_cache(maxsize=4096)
+def _byte_char(one: Chars) -> str:
+    plain = f"[{_set(one.ascii)}]" if len(one.ascii) != 1 else _byte(ord(min(one.ascii)))
+    plain = plain if one.ascii else ""
+    if one.wide:
+        return f"(?:{plain}|{_ONE_HIGH})" if plain else f"(?:{_ONE_HIGH})"
+    written = _byte_strings(one.others)
+    branches = [plain, *written] if plain else written
+    if not branches:
+        return r"[^\x00-\xff]"  # nothing fits
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _byte_strings(chars: frozenset[str]) -> list[str]:
+    """Characters as one alternative for each number of bytes, set by set: a few more than asked for fit."""
+    encoded = [char.encode("utf-8", "surrogatepass") for char in chars]
+    return [
+        "".join(f"[{_byte_runs(set(column))}]" for column in zip(*same, strict=True))
+        for length in (2, 3, 4)
+        if (same := [one for one in encoded if len(one) == length])
+    ]
+
+
+def _byte_runs(codes: Iterable[int]) -> str:
+    runs: list[list[int]] = []
+    for code in sorted(codes):
+        if runs and runs[-1][1] == code - 1:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code])
+    return "".join(_byte(low) if low == high else f"{_byte(low)}-{_byte(high)}" for low, high in runs)
+
+
+def _byte(code: int) -> str:
+    return chr(code) if chr(code).isascii() and chr(code).isalnum() else f"\\x{code:02x}"
+
+
+def _byte_repetition(node: Repetition) -> str:
+    item = node.item
+    least, most = min(node.least, _LONGEST), node.most
+    if isinstance(item, Chars) and item.wide:
+        inside = "[" + _set(item.ascii, _HIGH) + "]"
+        most = None if most is None else 4 * most
+    else:
+        inside = f"(?:{_byte_form(item, opens=False)})"
+    if inside == "(?:)" or most == 0:
+        return ""
+    if most is not None and most > max(_COUNTED, least):
+        most = None
+    if (least, most) == (1, 1):
+        return inside
+    count = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((least, most))
+    return inside + (count or (f"{{{least}}}" if least == most else f"{{{least},{'' if most is None else most}}}"))
+
+
+def _text(node: Node, *, opens: bool) -> str:
+    """The same for `re` on text."""
+    if isinstance(node, Chars):
+        is_wide = node.wide or len(node.others) > _LISTED
+        more = r"\x80-\U0010ffff" if is_wide else "".join(f"\\U{ord(char):08x}" for char in sorted(node.others))
+        inside = _set(node.ascii, more)
+        return f"[{inside}]" if inside else "(?!)"
+    if isinstance(node, Boundary):
+        after = _set(frozenset(ANY.ascii) - node.before, "" if node.wide else r"\x80-\U0010ffff")
+        return f"(?<![{after}])" if opens and after else ""
+    if isinstance(node, Sequence):
+        out = []
+        for item in node.items:
+            out.append(_text(item, opens=opens))
+            opens = opens and _most(item) == 0
+        return "".join(out)
+    if isinstance(node, Choice):
+        return "(?:" + "|".join(dict.fromkeys(_text(branch, opens=opens) for branch in node.branches)) + ")"
+    inner = _text(node.item, opens=False)
+    return f"{inner if isinstance(node.item, Chars) else f'(?:{inner})'}{{{node.least},{'' if node.most is None else node.most}}}"

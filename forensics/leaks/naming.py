@@ -1,0 +1,105 @@
+"""What the words around a value call it: without a telling prefix, a form alone is a build, an order or a trace id."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import regex
+
+__all__ = ["Called", "called", "is_four_by_four"]
+
+
+class Called(Enum):
+    """What a value is called by the word closest to it."""
+
+    KEY = "key"
+    OTHERWISE = "otherwise"  # an order, a ticket, a trace id
+    LABELLED = "labelled"  # "Datadog: …": by a label that is neither
+    UNSAID = "unsaid"
+
+
+_CLOSE = 64  # characters before a value in which the closest word names it
+_LINE = 300  # characters of one line that count, on either side
+_ABOVE = 2  # lines above: "Token for the shop:", an empty line, the value
+
+# What opens doors, as people write it in mail; "Key" and "Token" also inside an identifier such as "apiKey".
+_KEY_WORDS = r"""
+    (?<![\p{L}]) (?i: (?:api|app|auth|access|secret|server|client|service|bot)?
+        (?: keys? | tokens? | secrets? | pat | passwor[dt] | passwd | pwd | passphrase | passcode | credentials? | creds | bearer
+          | licen[cs]e | seed ) ) (?!\p{L})
+  | (?<=\p{Ll}) (?: Key | Token | Secret | Password ) s? (?!\p{Ll})
+  | (?<![\p{L}]) (?i: (?:\p{L}{2,20}-)? (?: schlüssel | zugangs(?:daten|schlüssel|token) | geheimnis | kennwort ) )
+  | (?<![\p{L}]) (?i: clés? | jetons? | mot\ de\ passe | identifiants? | claves? | llaves? | secretos? | contraseña | credenciales
+        | chiav[ei] | segret[oi] | credenziali | chaves? | segredos? | senha | credenciais | sleutels? | geheim | wachtwoord
+        | klucz[ae]? | hasło | poświadczenia | klíče? | heslo | tajemství | nyckel\w? | lösenord | nøgle\w? | nøkkel\w? | adgangskode
+        | avain | salasana | kulcs\w{0,3} | jelszó | cheie | cheia | parol[aă] | anahtar\w{0,3} | şifre\w{0,3} ) (?!\p{L})
+  | (?i: ключ | токен | секрет | пароль | κλειδί | κωδικ )
+  | キー | トークン | シークレット | 密钥 | 密鑰 | 金鑰 | 令牌 | 密码 | 키 | 토큰 | 비밀 | مفتاح | رمز | מפתח | אסימון | khóa | kunci | คีย์ | โทเค็น
+"""
+# What has a number too, and opens nothing.
+_OTHER_WORDS = r"""
+    (?<![\p{L}.]) (?i: ids? | uuid | guid | (?:order|ticket|case|incident|invoice|request|trace|span|event|message|session|campaign|user|account
+        |customer|client|tenant|device|job|task|run|build|pipeline|deployment|deploy|release|commit|revision|rev|branch|tag|image|digest|hash|sha-?\d{0,3}
+        |md5|md5sum|sha\d{1,3}sum|checksum|fingerprint|etag|index|version|reference|ref|correlation|transaction|tx|block|address|wallet\ address|contract|page|file|document
+        |doc|folder|object|record|row|item|product|sku|parcel|shipment|tracking|booking|reservation|number|boundary|cid|nonce|thread|queue
+        |subscription|payment|charge|refund|project|workspace|organi[sz]ation|org|team|group|channel|zone|region|instance|cluster|node|host|container|pod
+        |process|pid|report|alert|alarm|monitor|issue|serial|checkout|receipt|status|kernel|signature|bug|error|uid|rayid|ray|asset|video|photo|app|application|dashboard|link|url|nr|n°)s? ) (?!\p{L}|\.\p{L})
+  | (?<=\p{Ll}) (?: Id | ID | Uuid | Hash ) (?!\p{Ll})
+  | (?<![\p{L}]) (?i: bestell(?:ung|nummer) | auftrag(?:snummer)? | rechnung(?:snummer)? | referenz | vorgang(?:snummer)? | sendung(?:snummer)? | kunden(?:nummer)?
+        | kennung | nummer | commande | facture | référence | numéro | dossier | pedido | factura | referencia | número | ordine | fattura | riferimento
+        | numero | bestelling | factuur | referentie | encomenda | fatura | zamówieni[ea] | faktura | objednávka | beställning | ordre | tilaus | sipariş
+        | заказ | счёт | счет | номер ) (?!\p{L})
+  | 注文 | 番号 | 订单 | 編號 | 编号 | 주문 | 번호 | 0x$
+"""
+_KEY_WORD = regex.compile(_KEY_WORDS, regex.VERBOSE)
+_LABEL = regex.compile(
+    r"(?:^|[|\t>•*,;(]\s?)[ \t>*|]{0,6}[\p{L}\p{N}][^\s:=|]{0,30}(?:[ ][^\s:=|]{1,20}){0,2}[ ]?(?::|=|->|→|–|-|\||\t)[\s|\"'`*]{0,6}$"
+)
+_FOR = regex.compile(
+    r"(?i)(?:[ ][^\s,;:.()]{1,20}){0,2}[ ](?:for|of|in|on|to|from|as|at|für|von|des?|der|pour|du|para|do|da|per|di|van|voor|till?|dla)(?:[ ][^\s,;:.()]{1,20}){0,3}[ ]"
+)
+_IS = regex.compile(r"(?i)[:=→]|->|(?<!\p{L})(?:is|reads|now|ist|lautet|est|es|é|è|to)(?!\p{L})")
+_NAMING_WORD = regex.compile(f"(?P<key>{_KEY_WORDS})|(?P<other>{_OTHER_WORDS})", regex.VERBOSE)
+
+
+def called(text: str, start: int, end: int) -> Called:
+    """What a value is called: the closest word before it on its line decides, or on the line above if nothing stands before it.
+
+    Where neither a word for key nor one for order, ticket or trace is close, a word for key elsewhere on the line is enough,
+    or on the next line under a value that stands alone, or, in a table, in one of the two rows above. Otherwise a short label right before the value is all that is said.
+    """
+    lines = text[max(0, start - _LINE * (_ABOVE + 1)) : start].split("\n")[-_ABOVE - 1 :]
+    labels = [line for line in lines if any(char.isalnum() for char in line)]
+    is_alone = not any(char.isalnum() for char in lines[-1])
+    label = lines[-1] if not is_alone else labels[-1] if labels else ""
+    words = list(_NAMING_WORD.finditer(label[-_CLOSE:]))
+    if words:
+        return Called.KEY if words[-1]["key"] or _is_key_for(label[-_CLOSE:], words) else Called.OTHERWISE
+    mark = next((mark for mark in ("|", "\t") if mark in lines[-1]), "")
+    heads = [line for line in lines[:-1] if mark and mark in line]
+    after, *below = text[end : end + _LINE].split("\n")
+    if is_alone and not any(char.isalnum() for char in after):
+        after = next((line for line in below if line.strip(" >\t\r")), "")
+    is_key = any(_KEY_WORD.search(line) for line in (lines[-1], after, *(labels if is_alone else heads)))
+    if is_key:
+        return Called.KEY
+    return Called.LABELLED if _LABEL.search(label[-_CLOSE:] if is_alone else lines[-1][-_CLOSE:]) else Called.UNSAID
+
+
+def _is_key_for(label: str, words: list[regex.Match[str]]) -> bool:
+    """Whether the last word only says what the key is for: "the key for our app is …", but not "the key failed for user …"."""
+    keys = [word for word in words if word["key"]]
+    if not keys or not _IS.search(label, words[-1].end()):
+        return False
+    return _FOR.fullmatch(label, keys[-1].end(), words[-1].start()) is not None
+
+
+def is_four_by_four(value: str) -> bool:
+    """Groups of four that are no words: small and capital letters and digits are mixed within them, not between them."""
+    groups = value.split()
+    letters = "".join(group for group in groups if not group.istitle() or any(char.isdigit() for char in group))
+    return (
+        any(char.isdigit() for char in value)
+        and any(char.isupper() for char in letters)
+        and any(char.islower() for char in letters)
+    )
