@@ -173,14 +173,10 @@ def test_a_rule_proves_its_counter_examples_too(tmp_path: Path) -> None:
 
 def test_no_rule_file_holds_a_key_that_looks_alive() -> None:
     """Each example joins its parts when it is loaded, so that scanners of this repository find nothing."""
+    written = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.toml"))
     for rule in RULES.rules:
-        if rule.basis is not Basis.PREFIX or rule.kind not in {"api_key", "access_token"}:
-            continue
-        for path in FOLDER.glob("*.toml"):
-            content = path.read_text(encoding="utf-8")
-            for example in rule.examples:
-                for secret in example.secrets:
-                    assert secret not in content, (rule.id, path.name)
+        if rule.basis is Basis.PREFIX and rule.kind in {"api_key", "access_token"}:
+            assert not [secret for example in rule.examples for secret in example.secrets if secret in written], rule.id
 
 
 def candidate(value: str) -> Candidate:

@@ -160,7 +160,8 @@ def test_all_rules_together_name_the_service() -> None:
             hits = [hit for hit in hits_in(example.text, RULES)[0] if any(one in hit.value for one in example.secrets)]
             if not hits:
                 wrong.append((rule.id, "not found"))
-            wrong += [(rule.id, hit.rule.id) for hit in hits if hit.rule.service not in {rule.service, "generic"}]
+            # what stands behind "password:" is a password, whatever else it is
+            wrong += [(rule.id, hit.rule.id) for hit in hits if hit.rule.service != rule.service and hit.rule.kind != "password"]
     assert wrong == []
 
 

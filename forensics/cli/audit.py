@@ -17,6 +17,16 @@ from forensics.cli.console import EXIT_DEFECTS, EXIT_FINDINGS, data, errors, har
 __all__ = ["audit", "exit_code"]
 
 
+RuleFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="More rules on credentials: our TOML, gitleaks TOML, Kingfisher or Nosey Parker YAML; repeatable.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+
+
 @app.command(
     epilog="Example: [bold]forensics audit exports/ mail/ logs/ --incident postmark-mcp --policy policy.toml --out case[/bold]"
 )
@@ -37,14 +47,7 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
     mapping: Annotated[
         list[str] | None, typer.Option(help="How to read other CSV or JSON: a shipped mapping's name or a TOML file; repeatable.")
     ] = None,
-    rules: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="More rules on credentials: our TOML, gitleaks TOML, Kingfisher or Nosey Parker YAML; repeatable.",
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
+    rules: RuleFiles = None,
     own_domain: Annotated[list[str] | None, typer.Option(help="A domain of ours; may be repeated. Wins over the policy.")] = None,
     content: Annotated[
         str,
@@ -85,15 +88,14 @@ def audit(  # noqa: PLR0913, PLR0917  options of a command
             detectors=tuple(name.strip() for name in detectors.split(",") if name.strip()),
         )  # fmt: skip
         case = forensics.audit(*evidence, out=out, incident=incident, policy=expected, options=options, watcher=watcher)
-    _tell(case, as_json=as_json, quiet=quiet)
-    if rules and not quiet:
-        _tell_of_rules(rules)
+    _tell(case, rules or [], as_json=as_json, quiet=quiet)
     raise typer.Exit(exit_code(case.summary, fail_on, strict=strict))
 
 
-def _tell(case: forensics.Case, *, as_json: bool, quiet: bool) -> None:
+def _tell(case: forensics.Case, rules: list[Path], *, as_json: bool, quiet: bool) -> None:
     summary = case.summary
     if not quiet:
+        _tell_of_rules(rules)
         for remark in summary["incident"]["remarks"]:
             talk.print(harmless(f"Indicators: {remark}"), style="yellow", markup=False)
     if as_json:
@@ -106,6 +108,8 @@ def _tell(case: forensics.Case, *, as_json: bool, quiet: bool) -> None:
 
 def _tell_of_rules(files: list[Path]) -> None:
     """Another scanner's rules that could not be taken over: their credentials were not looked for."""
+    if not files:
+        return
     from forensics.leaks import load_rules, rule_files  # noqa: PLC0415
 
     for remark in load_rules(*rule_files(files)).remarks:

@@ -11,10 +11,8 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from forensics.leaks.syntax import (
-    ANY,
     Boundary,
     Chars,
     Choice,
@@ -22,22 +20,21 @@ from forensics.leaks.syntax import (
     Repetition,
     Sequence,
     UnreadablePatternError,
+    longest,
     parsed,
+    shortest,
     widest,
 )
+from forensics.leaks.writing import in_bytes, in_text
 
-__all__ = ["NOTHING", "Anchor", "anchored", "lead", "link_expression", "word_expression"]
+__all__ = ["Anchor", "anchored", "lead", "link_expression", "word_expression"]
 
-NOTHING = "\0"  # stands between texts that are searched together: each begins behind one
 _ENOUGH = (64.0, 44.0, 30.0)  # bits that an expression should tell apart; less where the engine finds it too large
 _WEAK = 12.0  # bits under which an anchor would be met on every line
 _LEAD = 11.0  # bits of the pattern that say where a fit may start
-_COUNTED = 12  # repeats up to here are counted, longer ones are open: a loop costs the engine nothing
-_LONGEST = 200  # characters that a repeat is asked for at the least
 _SAID = 18.0  # bits after which a long open part ends the head
 _STRETCH = 300  # characters that are long
 _OPEN = 1.5  # bits under which a part fits nearly anything
-_LISTED = 16  # characters beyond ASCII that a set for `re` names one by one
 _RUN = 24  # characters of a run that are asked for; longer ones say little more
 _RARE = 3  # characters of a literal that the engine likes
 _SAME = 4  # characters that may stand at one place of a literal: cases and accents
@@ -68,12 +65,12 @@ def anchored(source: str, effort: int = 0, *, given: bool = False) -> tuple[Anch
     for way in _ways(tree):
         dropped, rest = _from_literal(way)
         head = _cut(_head(rest, _ENOUGH[effort]))
-        most = _most(Sequence((dropped, head)))
+        most = longest(Sequence((dropped, head)))
         if (_bits(head) < _WEAK and not given) or most is None or most > _FARTHEST:
             return ()
-        least = _least(Sequence((dropped, _without_last_open(head))))
+        least = shortest(Sequence((dropped, _without_last_open(head))))
         before = _last(dropped)
-        expression = _bytes(Sequence((before, head)) if before else head, opens=before is None)
+        expression = in_bytes(Sequence((before, head)) if before else head, opens=before is None)
         found.append(Anchor(expression, least, most, _literal(head)))
     return tuple(found)
 
@@ -87,24 +84,24 @@ def lead(source: str) -> tuple[str, int]:
     taken: list[Node] = []
     reach = 0
     for item in _flat(_head(tree, _LEAD)):
-        longest = _most(item)
-        if longest is None or reach + longest > _STRETCH:
+        size = longest(item)
+        if size is None or reach + size > _STRETCH:
             taken.append(_first(item))
-            return f"(?={_text(Sequence(tuple(taken)), opens=True)})", reach + 1
+            return f"(?={in_text(Sequence(tuple(taken)), opens=True)})", reach + 1
         taken.append(item)
-        reach += longest
-    return f"(?={_text(Sequence(tuple(taken)), opens=True)})", reach
+        reach += size
+    return f"(?={in_text(Sequence(tuple(taken)), opens=True)})", reach
 
 
 def word_expression(words: Iterable[str]) -> bytes:
     """Any of these words as `ruleset.fold` sees them, in every case of every letter."""
-    return _bytes(parsed("(?i)" + _any_of(words)), opens=False)
+    return in_bytes(parsed("(?i)" + _any_of(words)), opens=False)
 
 
 def link_expression(words: Iterable[str]) -> bytes:
     """A link with one of these words, or one that does not read as it is written: see `links.readings`."""
     inside = rf"(?:://|www\.)[^\s<>\"]*(?:%|https?:|pstmrk\.it|urldefense|{_any_of(words)})"
-    return _bytes(parsed(f"(?i)(?:{inside}|hxxp)"), opens=False)
+    return in_bytes(parsed(f"(?i)(?:{inside}|hxxp)"), opens=False)
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -225,35 +222,6 @@ def _bits(node: Node) -> float:
     return node.least * _bits(node.item)
 
 
-def _least(node: Node) -> int:
-    """Characters of the shortest fit."""
-    if isinstance(node, Chars):
-        return 1
-    if isinstance(node, Boundary):
-        return 0
-    if isinstance(node, Sequence):
-        return sum(map(_least, node.items))
-    if isinstance(node, Choice):
-        return min(map(_least, node.branches))
-    return node.least * _least(node.item)
-
-
-def _most(node: Node) -> int | None:
-    """Characters of the longest fit; None is without end."""
-    if isinstance(node, Chars):
-        return 1
-    if isinstance(node, Boundary):
-        return 0
-    if isinstance(node, Repetition):
-        item = _most(node.item)
-        return 0 if item == 0 else None if item is None or node.most is None else node.most * item
-    parts = [_most(one) for one in (node.items if isinstance(node, Sequence) else node.branches)]
-    known = [one for one in parts if one is not None]
-    if len(known) < len(parts):
-        return None
-    return sum(known) if isinstance(node, Sequence) else max(known, default=0)
-
-
 # --------------------------------------------------------------------------------------------------------------- heads
 
 
@@ -296,7 +264,7 @@ def _enough_of(one: Repetition, left: float, *, is_last: bool) -> int | None:
     each = _bits(one.item)
     if one.least > 1 and (each * one.least > left > 0 or one.least > _RUN):
         return min(one.least, _RUN, math.ceil(left / each) if each else _RUN)
-    if is_last and ((most := _most(one)) is None or most > _STRETCH):
+    if is_last and ((most := longest(one)) is None or most > _STRETCH):
         return one.least
     return None
 
@@ -312,11 +280,11 @@ def _cut(node: Node) -> Node:
         return last if node.least == 1 else Sequence((Repetition(node.item, node.least - 1, node.least - 1), last))
     if isinstance(node, Choice):
         cut = tuple(_cut(branch) for branch in node.branches)
-        return Sequence(()) if any(_most(branch) == 0 for branch in cut) else Choice(cut)
+        return Sequence(()) if any(longest(branch) == 0 for branch in cut) else Choice(cut)
     items = list(node.items)
     while items:
         last = _cut(items.pop())
-        if _most(last) != 0:
+        if longest(last) != 0:
             return Sequence((*items, last))
     return Sequence(())
 
@@ -364,114 +332,3 @@ def _firsts(node: Node) -> tuple[list[Chars], bool]:
         if not is_empty:
             return sets, False
     return sets, True
-
-
-# ------------------------------------------------------------------------------------------------------------- writing
-
-
-def _set(chars: Iterable[str], more: str = "") -> str:
-    """The inside of a character set."""
-    return _byte_runs(map(ord, chars)) + more
-
-
-_HIGH = r"\x80-\xff"
-_ONE_HIGH = r"[\xc2-\xf4][\x80-\xbf]{1,3}"
-
-
-def _bytes(node: Node, *, opens: bool) -> bytes:
-    return _byte_form(node, opens=opens).encode("ascii")
-
-
-def _byte_form(node: Node, *, opens: bool) -> str:
-    if isinstance(node, Chars):
-        return _byte_char(node)
-    if isinstance(node, Boundary):
-        if not opens:
-            return ""
-        return f"(?:^|[{_set(node.before | {NOTHING}, _HIGH if node.wide else '')}])"
-    if isinstance(node, Sequence):
-        out = []
-        for item in node.items:
-            out.append(_byte_form(item, opens=opens))
-            opens = opens and _most(item) == 0 and not isinstance(item, Boundary)
-        return "".join(out)
-    if isinstance(node, Choice):
-        return "(?:" + "|".join(dict.fromkeys(_byte_form(branch, opens=opens) for branch in node.branches)) + ")"
-    return _byte_repetition(node)
-
-
-@lru_cache(maxsize=4096)
-def _byte_char(one: Chars) -> str:
-    plain = f"[{_set(one.ascii)}]" if len(one.ascii) != 1 else _byte(ord(min(one.ascii)))
-    plain = plain if one.ascii else ""
-    if one.wide:
-        return f"(?:{plain}|{_ONE_HIGH})" if plain else f"(?:{_ONE_HIGH})"
-    written = _byte_strings(one.others)
-    branches = [plain, *written] if plain else written
-    if not branches:
-        return r"[^\x00-\xff]"  # nothing fits
-    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
-
-
-def _byte_strings(chars: frozenset[str]) -> list[str]:
-    """Characters as one alternative for each number of bytes, set by set: a few more than asked for fit."""
-    encoded = [char.encode("utf-8", "surrogatepass") for char in chars]
-    return [
-        "".join(f"[{_byte_runs(set(column))}]" for column in zip(*same, strict=True))
-        for length in (2, 3, 4)
-        if (same := [one for one in encoded if len(one) == length])
-    ]
-
-
-def _byte_runs(codes: Iterable[int]) -> str:
-    runs: list[list[int]] = []
-    for code in sorted(codes):
-        if runs and runs[-1][1] == code - 1:
-            runs[-1][1] = code
-        else:
-            runs.append([code, code])
-    return "".join(_byte(low) if low == high else f"{_byte(low)}-{_byte(high)}" for low, high in runs)
-
-
-def _byte(code: int) -> str:
-    return chr(code) if chr(code).isascii() and chr(code).isalnum() else f"\\x{code:02x}"
-
-
-def _byte_repetition(node: Repetition) -> str:
-    item = node.item
-    least, most = min(node.least, _LONGEST), node.most
-    if isinstance(item, Chars) and item.wide:
-        inside = "[" + _set(item.ascii, _HIGH) + "]"
-        most = None if most is None else 4 * most
-    else:
-        inside = f"(?:{_byte_form(item, opens=False)})"
-    if inside == "(?:)" or most == 0:
-        return ""
-    if most is not None and most > max(_COUNTED, least):
-        most = None
-    if (least, most) == (1, 1):
-        return inside
-    count = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((least, most))
-    return inside + (count or (f"{{{least}}}" if least == most else f"{{{least},{'' if most is None else most}}}"))
-
-
-def _text(node: Node, *, opens: bool) -> str:
-    """The same for `re` on text."""
-    if isinstance(node, Chars):
-        is_wide = node.wide or len(node.others) > _LISTED
-        more = r"\x80-\U0010ffff" if is_wide else "".join(f"\\U{ord(char):08x}" for char in sorted(node.others))
-        inside = _set(node.ascii, more)
-        return f"[{inside}]" if inside else "(?!)"
-    if isinstance(node, Boundary):
-        after = _set(frozenset(ANY.ascii) - node.before, "" if node.wide else r"\x80-\U0010ffff")
-        return f"(?<![{after}])" if opens and after else ""
-    if isinstance(node, Sequence):
-        out = []
-        for item in node.items:
-            out.append(_text(item, opens=opens))
-            opens = opens and _most(item) == 0
-        return "".join(out)
-    if isinstance(node, Choice):
-        return "(?:" + "|".join(dict.fromkeys(_text(branch, opens=opens) for branch in node.branches)) + ")"
-    inner = _text(node.item, opens=False)
-    return f"{inner if isinstance(node.item, Chars) else f'(?:{inner})'}{{{node.least},{'' if node.most is None else node.most}}}"

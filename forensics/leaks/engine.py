@@ -13,18 +13,18 @@ from typing import Any, Protocol
 
 import regex
 
-from forensics.leaks.anchors import NOTHING
 from forensics.leaks.database import LINK, Compiled, Expression, is_available, kept, opened, unpacked
 from forensics.leaks.links import Link, links, links_at
 from forensics.leaks.ruleset import Basis, Rule, Ruleset, fold
 from forensics.leaks.syntax import ODD_LETTERS
+from forensics.leaks.writing import NOTHING
 
 __all__ = ["SECONDS", "Engine", "EveryRule", "Fits", "Indexed", "Keywords", "Searched", "best_engine", "may_fit"]
 
 SECONDS = 10.0  # per rule and text; real mail takes microseconds, and hostile mail of the shipped rules less than one second
 _NARROW = 3  # places at each of which the pattern is tried without further ado
 _LOOKS = 256  # attempts between two looks at the clock
-_WORTH_COMPILING = 8 << 20  # characters that take longer to walk than the database takes to compile
+_WORTH_COMPILING = 4 << 20  # characters that take longer to walk than the database takes to compile
 _FOLLOWING = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that do not begin a character
 
 Fits = Iterator[regex.Match[str]]

@@ -195,7 +195,7 @@ def indexed(rules: tuple[Rule, ...], version: str, remarks: tuple[str, ...] = ()
     redacting = [rule for rule in rules if rule.redacts and rule.basis is not Basis.URL]
     # a link is looked into only where there is one, so that "://" stands for the keywords of all rules on links
     words = {keyword for rule in redacting for keyword in rule.keywords} | {"://", "www."}
-    shortest = {word for word in words if not any(other in word for other in words - {word})}
+    shortest = {word for word in words if not any(piece in words for piece in _pieces(word))}
     gates = [rule.gate for rule in redacting if not rule.keywords]
     return Ruleset(
         rules=rules,
@@ -210,6 +210,13 @@ def indexed(rules: tuple[Rule, ...], version: str, remarks: tuple[str, ...] = ()
         ),
         gate=re.compile("|".join([_trie_pattern(shortest), *gates])),
     )
+
+
+def _pieces(word: str) -> Iterator[str]:
+    """Everything that stands in a word, but for itself."""
+    for length in range(1, len(word)):
+        for start in range(len(word) - length + 1):
+            yield word[start : start + length]
 
 
 def _trie_pattern(words: set[str]) -> str:

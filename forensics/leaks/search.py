@@ -45,9 +45,11 @@ class Hit(NamedTuple):
         return f"Hit({self.rule.id}, {self.start}, {self.end})"
 
     @property
-    def rank(self) -> tuple[int, int, int, int, str]:
-        """Most specific first: checksum, prefix, link, nearness, shape; then sure before unsure, long before short."""
-        return (-self.basis, -CONFIDENCES.index(self.confidence), self.start - self.end, self.start, self.rule.id)
+    def rank(self) -> tuple[int, int, int, bool, bool, int, str]:
+        """Most specific first: checksum, prefix, link, nearness, shape; then sure before unsure, long before short, a service before none."""
+        rule = self.rule
+        sure = -CONFIDENCES.index(self.confidence)
+        return (-self.basis, sure, self.start - self.end, rule.service == "generic", rule.near is None, self.start, rule.id)
 
 
 def hits_in(

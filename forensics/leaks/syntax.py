@@ -12,7 +12,8 @@ from functools import lru_cache
 import regex
 
 __all__ = [
-    "ANY", "ODD_LETTERS", "Boundary", "Chars", "Choice", "Node", "Repetition", "Sequence", "UnreadablePatternError", "parsed", "widest",
+    "ANY", "ODD_LETTERS", "Boundary", "Chars", "Choice", "Node", "Repetition", "Sequence", "UnreadablePatternError", "longest", "parsed",
+    "shortest", "widest",
 ]  # fmt: skip
 
 # Letters beyond ASCII that are the same as an ASCII one where case is ignored. They are replaced before the search, one for one.
@@ -318,3 +319,32 @@ def _single_characters(node: Node) -> Iterator[Chars | None]:
             yield from _single_characters(branch)
     else:
         yield node if isinstance(node, Chars) else None
+
+
+def shortest(node: Node) -> int:
+    """Characters of the shortest fit."""
+    if isinstance(node, Chars):
+        return 1
+    if isinstance(node, Boundary):
+        return 0
+    if isinstance(node, Sequence):
+        return sum(map(shortest, node.items))
+    if isinstance(node, Choice):
+        return min(map(shortest, node.branches))
+    return node.least * shortest(node.item)
+
+
+def longest(node: Node) -> int | None:
+    """Characters of the longest fit; None is without end."""
+    if isinstance(node, Chars):
+        return 1
+    if isinstance(node, Boundary):
+        return 0
+    if isinstance(node, Repetition):
+        item = longest(node.item)
+        return 0 if item == 0 else None if item is None or node.most is None else node.most * item
+    parts = [longest(one) for one in (node.items if isinstance(node, Sequence) else node.branches)]
+    known = [one for one in parts if one is not None]
+    if len(known) < len(parts):
+        return None
+    return sum(known) if isinstance(node, Sequence) else max(known, default=0)

@@ -29,7 +29,7 @@ from benchmarks.leaks.generating import bundles, ordinary_mails, planted_mails
 from benchmarks.leaks.planted import WRAPPINGS, Author, Mail
 from benchmarks.leaks.scanning import Seen, decoded, seen_all
 from benchmarks.leaks.sentences import by_sentence
-from benchmarks.leaks.speed import speed, told_of_speed
+from benchmarks.leaks.speed import dearest_rules, speed, told_of_speed
 from forensics.leaks import CREDENTIAL_KINDS, PERSONAL_KINDS
 
 SCHEMA_VERSION = 1
@@ -284,6 +284,11 @@ def main() -> int:
         figures["peers"] = peer_exam(planted, ordinary, asked)
     figures["speed"] = speed([mail for mail, _ in ordinary[:1_500]], CACHE, peer=asked.peers)
     _say("", told_of_speed(figures["speed"]))
+    if asked.costs:
+        figures["dearest_rules"] = dearest_rules([mail for mail, _ in ordinary[:200]])
+        _say(
+            *(f"{one['ms_per_megabyte']:8.2f} ms a MB  {one['rule']}, {one['places']} places" for one in figures["dearest_rules"])
+        )
     if asked.verbose:
         _say(*missed(recall, errors), *unheard(author, asked.seed))
     figures["seconds"] = round(time.perf_counter() - started)
@@ -311,6 +316,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peer-mails", type=int, default=800, help="how many mails of either sort the other scanners get at most"
     )
+    parser.add_argument("--costs", action="store_true", help="measure each rule alone, too")
     parser.add_argument("--seed", type=int, help="another draw from the same templates")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     parser.add_argument("--verbose", action="store_true", help="list misses and false findings with their invented texts")
