@@ -22,6 +22,7 @@ MIN_TURNS = 3  # recipients that take turns
 MAX_OVERLAPS = 0.25  # part of them that may begin before their predecessor has ended
 _NEVER = datetime.max.replace(tzinfo=UTC)
 HEIR = 0.5  # of the messages of the one that received most since
+AS_NEAR = 2 * 86_400.0  # seconds
 RARE = 20  # bits: one in a million
 
 
@@ -47,7 +48,7 @@ def _successors(
 ) -> dict[int, tuple[str, int]]:
     """Collectors that took the place of a blind recipient that ended, and which.
 
-    Each ended one has one heir: of those that received about as much as any, the nearest in time.
+    Each ended one has one heir: of those that received about as much as any, the nearest in time; two that are as near are both asked about.
     """
     pairs = [
         (apart, unit.uid, name, earlier)
@@ -58,10 +59,11 @@ def _successors(
     messages = {unit.uid: unit.messages for unit in units}
     most = {name: max(messages[uid] for _, uid, other, _ in pairs if other == name) for _, _, name, _ in pairs}
     heirs: dict[int, tuple[str, int]] = {}
-    for _, uid, name, earlier in sorted(pairs):
-        rich = messages[uid] >= HEIR * most[name]
-        if rich and uid not in heirs and name not in {taken for taken, _ in heirs.values()}:
+    taken: dict[str, float] = {}
+    for apart, uid, name, earlier in sorted(pairs):
+        if uid not in heirs and messages[uid] >= HEIR * most[name] and apart <= taken.get(name, apart) + AS_NEAR:
             heirs[uid] = (name, earlier)
+            taken.setdefault(name, apart)
     return heirs
 
 

@@ -199,20 +199,23 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, A
 # Who received most of the same senders' earlier mail, and nothing since a unit appeared: an archive that moved, say
 _PREDECESSORS = """
 WITH ours AS (SELECT DISTINCT sid FROM candidates WHERE uid = $uid),
-others AS (
-  SELECT u.uid, count(DISTINCT c.msg) FILTER (c.sent_at < $first) AS earlier, min(c.sent_at) AS begun,
+each AS (
+  SELECT u.uid, c.sid, count(DISTINCT c.msg) FILTER (c.sent_at < $first) AS earlier, min(c.sent_at) AS begun,
          max(c.sent_at) AS last, bool_or(c.visible) AS visible
   FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid)
-  WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY u.uid
+  WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY u.uid, c.sid
 ),
-after AS (SELECT o.uid, count(*) AS since FROM others o JOIN candidates m ON m.uid = $uid AND m.sent_at > o.last GROUP BY o.uid)
+others AS (
+  SELECT uid, sum(earlier)::BIGINT AS earlier, min(begun) AS begun, max(last) AS last, bool_or(visible) AS visible FROM each GROUP BY uid
+),
+after AS (SELECT e.uid, count(*) AS since FROM each e JOIN candidates m ON m.uid = $uid AND m.sid = e.sid AND m.sent_at > e.last GROUP BY e.uid)
 SELECT n.unit, o.earlier, abs(epoch(last - $first)) AS apart
 FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid) JOIN after USING (uid)
 WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $before, $least) AND since >= greatest($least, $share * $messages)
   AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
 ORDER BY apart, earlier DESC, n.unit
 """
-HANDOVER = 7  # days
+HANDOVER = 10  # days: servers move one after another
 SETTLED = timedelta(30)  # where the window has no start, what began so long before it ended is no passing guest
 SUCCEEDED_SHARE = 0.5
 
@@ -220,7 +223,7 @@ SUCCEEDED_SHARE = 0.5
 def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[float, str, int]]:
     """Blind recipients of the same senders whose mail ended when this unit's began: seconds between, name, and how many earlier messages it had.
 
-    Most of the unit's messages are later than that end: where all mail ends, no recipient of it has been replaced. They were there before the window: of two strangers that came inside it, one excuses nothing of the other.
+    Of each sender's mail, most of the unit's part is later than that end: where all mail ends, no recipient of it has been replaced. They were there before the window: of two strangers that came inside it, one excuses nothing of the other.
     """
     first = unit.first_inside
     if first is None or unit.share < SUCCEEDED_SHARE:

@@ -189,4 +189,4 @@ class Unit:
         total *= 0.5 if self.was_in_use(start) else 1.0
         total *= 0.7 if self.crowd > MAX_CROWD else 1.0 if self.is_mixed else 0.8
         total *= 0.7 if self.messages > 5 * self.threads else 1.0
-        return round(total * (0.3 if self.service else 0.35 if self.follows else 0.9 if self.related else 1.0), 3)
+        return round(total * (0.2 if self.service else 0.35 if self.follows else 0.9 if self.related else 1.0), 3)
