@@ -28,6 +28,7 @@ from forensics.leaks.checksums import (
     is_stellar_seed,
 )
 from forensics.leaks.naming import Called, called, is_four_by_four
+from forensics.leaks.persons import PERSON_NUMBERS, is_advert, is_card_said, is_child_said, is_order_said, is_person_said
 from forensics.leaks.prose import (
     is_bare_word,
     is_digest,
@@ -298,6 +299,35 @@ def not_local(found: Candidate) -> Judgement:
     return Judgement.DOUBTS if is_local else Judgement.FITS
 
 
+def card_said(found: Candidate) -> Judgement:
+    """A card number in groups, or with a card spoken of near; one in a row is doubted, and dropped where an order is spoken of."""
+    if is_card_said(found.text, found.start, found.end):
+        return Judgement.FITS
+    if is_order_said(found.text, found.start, found.end):
+        return Judgement.REJECTS
+    return Judgement.FITS if regex.search(r"[ -]", found.value) else Judgement.DOUBTS
+
+
+def of_person(found: Candidate) -> Judgement:
+    """What is personal only where the line speaks of one person."""
+    return _fits(is_person_said(found.text, found.start, found.end))
+
+
+def own_pay(found: Candidate) -> Judgement:
+    """An amount that one person earns; what a vacancy promises is nobody's, a sentence without a person is doubted."""
+    if is_advert(found.text, found.start, found.end):
+        return Judgement.REJECTS
+    is_listed = regex.search(
+        r"[:=|\t\n][^\p{L}\n]{0,4}(?:EUR|USD|GBP|CHF)?[^\p{L}\n]{0,2}$", found.text[max(0, found.start - 12) : found.start]
+    )
+    is_ones = is_listed or is_person_said(found.text, found.start, found.end, or_reader=True)
+    return Judgement.FITS if is_ones else Judgement.DOUBTS
+
+
+def _of_form(holds: Callable[[str], bool]) -> Check:
+    return lambda found: _fits(holds(found.value))
+
+
 # the stricter, the more other things have the form: builds and orders; random letters; hardly anything with this word near
 _CALLED = {
     Called.KEY: Judgement.FITS, Called.LABELLED: Judgement.DOUBTS, Called.UNSAID: Judgement.REJECTS, Called.OTHERWISE: Judgement.REJECTS,
@@ -311,6 +341,7 @@ CHECKS: dict[str, Check] = {
     "bsn": bsn,
     "called_secret": lambda found: _CALLED[called(found.text, found.start, found.end)],
     "card_network": card_network,
+    "card_said": card_said,
     "cpf": cpf,
     "crc32_base36": lambda found: _proves(is_gitlab_sum(found.value)),
     "crc32_base62": crc32_base62,
@@ -336,6 +367,9 @@ CHECKS: dict[str, Check] = {
     "not_local": not_local,
     "not_machine_line": lambda found: _fits(not is_machine_line(found.text, found.start)),
     "not_placeholder": lambda found: _fits(not is_placeholder(found.value)),
+    "of_child": lambda found: _fits(is_child_said(found.text, found.start, found.end)),
+    "of_person": of_person,
+    "own_pay": own_pay,
     "not_year": lambda found: _fits(not regex.fullmatch(r"(?:19|20)\d\d", found.value)),
     "pesel": pesel,
     "rather_called_secret": lambda found: _RATHER_CALLED[called(found.text, found.start, found.end)],
@@ -347,6 +381,7 @@ CHECKS: dict[str, Check] = {
     "token_like": lambda found: _fits(is_token_like(found.value)),
     "value": value,
     "wallet_key": wallet_key,
+    **{name: _of_form(holds) for name, holds in PERSON_NUMBERS.items()},
 }
 """Checks by the names that rules use."""
 

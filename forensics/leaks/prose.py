@@ -41,6 +41,9 @@ _TEMPLATE = regex.compile(r"""(?xi)
   | (?:your|my|insert|enter|replace)[-_ ]?(?:own[-_ ]?)?(?:\w{1,20}[-_ ]?){0,3}(?:key|token|password|secret|here|id)s?(?:[-_ ]?here)?
   | (?:os\.(?:environ|getenv)|process\.env|env|config|settings|secrets?|vault|getpass|input|params?)[.(\[] .{0,100}
 """)
+_DATE = regex.compile(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d\d")
+_AT_A_TIME = ("に", "から", "まで", "에 ", "부터", "까지", "于", "於")
+_JOINED = 3  # hyphens: four words joined are a passphrase, "user-friendly" and "up-to-date" are not
 _CALL = regex.compile(r"[A-Za-z_][\w.]{1,40}\((?:[\w.,\s'\"]{0,40}\))?")
 
 
@@ -96,7 +99,7 @@ _TWO_MEANINGS = regex.compile(
     r"(?i)(?<!\p{L})(?:clave|parola|pass)(?!\p{L})[^\n:=]{0,40}$"
 )  # also: key to success, word, mountain
 _DIGEST = regex.compile(
-    r"(?i)(?<!\p{L})(?:commit|sha-?\d{0,3}|md5|rev(?:ision)?|hash|checksum|digest|fingerprint|etag|build|trace|ray|request)(?!\p{L})[^\n]{0,12}$"
+    r"(?i)(?<!\p{L})(?:commit|sha-?\d{0,3}|md5|rev(?:ision)?|hash|checksum|integrity|digest|fingerprint|etag|build|trace|ray|request)(?!\p{L})[^\n]{0,12}$"
 )
 _MACHINE = regex.compile(
     r"(?i)(?:message-id|references|in-reply-to|(?:dkim|domainkey)-signature|x-google-dkim\S{0,20}|arc-\S{1,40}|x-ms-exchange\S{0,60}"
@@ -192,11 +195,14 @@ def is_said_value(value: str, text: str, start: int, end: int) -> bool:
         return False
     if text[max(0, start - 1) : start] in _PAIRS:
         return True
+    if _DATE.fullmatch(value) or text.startswith(_AT_A_TIME, end):  # "the password was changed on …", in its languages' order
+        return False
     if regex.fullmatch(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}ー]{1,64}", value):  # the sentence goes on without a blank
         return False
     if not is_plain_word(value):
         return not (
             value.isascii()
+            and value.count("-") < _JOINED
             and value.replace("-", "").replace("'", "").isalpha()
             and value.islower()
             and _goes_on(_rest_of_line(text, end))
@@ -229,7 +235,7 @@ def _rest_of_line(text: str, end: int) -> str:
 def _goes_on(rest: str) -> bool:
     """Whether a sentence runs on after a word; a following "User:" or "and the user" is no sentence about the word."""
     following = regex.match(r"[ \t]{1,4}[(\"']?(\p{L}[\p{L}'’-]{0,30})(\s?[:=])?", rest)
-    if not following or following.group(2):
+    if not following or following.group(2) or _EAST_ASIAN.match(following.group(1)):
         return False
     return following.group(1).casefold() not in {
         "and",
