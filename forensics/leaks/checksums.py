@@ -76,7 +76,7 @@ def is_json_inside(token: str) -> bool:
             if isinstance(json.loads(_decoded(part)), dict):
                 return True
         except (ValueError, RecursionError):
-            continue
+            continue  # no JSON in this part; perhaps in the other
     return False
 
 
