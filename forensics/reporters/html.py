@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from copy import deepcopy
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from forensics.legible import cut, shown
 from forensics.plugins import Reporter
 
 if TYPE_CHECKING:
@@ -39,33 +39,6 @@ class Readable(Protocol):
     def read(self, table: str) -> pd.DataFrame:
         """One table of the contract, columns in order, times ISO 8601 in UTC, "" for what is empty."""
         ...
-
-
-LONGEST = 4_000  # characters of one piece of text on the page; cells are cut far below that
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # printable by the tables, blank on the screen: look-alike addresses
-# A pile of combining marks paints over its neighbours.
-_MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{5,1000}")
-
-
-def shown(text: str, limit: int = LONGEST) -> str:
-    """Text from evidence as it may stand on a page: no control, bidi or invisible character stays, all become visible.
-
-    C0 and C1 controls, bidi controls, zero-width characters, lone surrogates and private-use characters turn into
-    `[U+202E]`; line ends, tabs and unusual spaces into one space. Cut after `limit` characters, and says so. Markup is
-    not escaped here: that is the template's part.
-    """
-    text = _MARKS.sub(lambda found: f"[{len(found[0])} combining marks]", _cut(text, limit))
-    if text.isprintable() and _BLANK.isdisjoint(text):
-        return text
-    return "".join(map(_visible, text))
-
-
-def _visible(char: str) -> str:
-    if char.isprintable() and char not in _BLANK:
-        return char
-    if char in "\t\n\r" or unicodedata.category(char) == "Zs":
-        return " "
-    return f"[U+{ord(char):04X}]"
 
 
 def _finalize(value: object) -> object:
@@ -100,12 +73,7 @@ def _plural(count: int, one: str, many: str = "") -> str:
 def _listed(text: str, most: int = 5, limit: int = 300) -> dict[str, Any]:
     """The members of a list cell, the first `most` of them, each cut to `limit`, and how many were left out."""
     members = [one for one in text.split("; ") if one]
-    return {"items": [_cut(one, limit) for one in members[:most]], "more": max(0, len(members) - most)}
-
-
-def _cut(value: object, limit: int) -> str:
-    text = str(value)
-    return text if len(text) <= limit else f"{text[:limit]} … [{len(text) - limit:,} more characters]"
+    return {"items": [cut(one, limit) for one in members[:most]], "more": max(0, len(members) - most)}
 
 
 CELL = 300  # characters of one cell; the CSV has all of it
@@ -136,7 +104,7 @@ def _table(frame: pd.DataFrame, name: str, limit: int) -> Table:
 
 
 def _cells(row: Mapping[Hashable, Any]) -> Row:
-    return {str(key): _text(value) if key in _LISTS else _cut(_text(value), CELL) for key, value in row.items()}
+    return {str(key): _text(value) if key in _LISTS else cut(_text(value), CELL) for key, value in row.items()}
 
 
 def _text(value: object) -> str:
@@ -177,7 +145,7 @@ def _kinds(frame: pd.DataFrame) -> list[Row]:
     pairs = list(zip(map(_text, frame["kind"]), map(_text, frame["message_key"]), strict=True))
     places, messages = Counter(kind for kind, _ in pairs), Counter(kind for kind, _ in set(pairs))
     ordered = sorted(places, key=lambda kind: (-messages[kind], kind))
-    return [{"kind": _cut(kind, CELL), "places": places[kind], "messages": messages[kind]} for kind in ordered[:40]]
+    return [{"kind": cut(kind, CELL), "places": places[kind], "messages": messages[kind]} for kind in ordered[:40]]
 
 
 _RELATIONS = {"own_staff": "Own staff", "correspondent": "Correspondents", "mentioned": "Mentioned in the content"}
@@ -196,7 +164,7 @@ def _tally(values: pd.Series[Any], most: int = 20) -> list[tuple[str, int]]:
     counted = Counter(map(_text, values))
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     rest = sum(count for _, count in ordered[most:])
-    return [(_cut(value, CELL), count) for value, count in ordered[:most]] + ([("all others", rest)] if rest else [])
+    return [(cut(value, CELL), count) for value, count in ordered[:most]] + ([("all others", rest)] if rest else [])
 
 
 # ---- charts: geometry only, in percent of the width, so that a phone and a sheet of paper show the same picture -------
@@ -260,7 +228,7 @@ def _lane(key: tuple[str, str, str], intervals: list[Row], axis: Axis) -> dict[s
     segments.sort(key=lambda one: (_STATUSES.index(one["status"]), one["x"]))
     seen = {one["status"] for one in segments}
     statuses = [status for status in reversed(_STATUSES) if status in seen]
-    source, scope, route = (_cut(part, CELL) for part in key)
+    source, scope, route = (cut(part, CELL) for part in key)
     return {"source": source, "scope": scope, "route": route, "segments": segments[:400], "statuses": statuses}
 
 

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forensics.legible import shown
 from forensics.plugins import Reporter
 from forensics.reporters import html
-from forensics.reporters.html import page, shown
+from forensics.reporters.html import page
 
 _MESSAGE = (
     "message_key sent_at in_window verdict proof sender to cc unexpected_recipients subject reasons sources content attachments "
