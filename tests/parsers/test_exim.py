@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import FORMATS, assembled, clocks_of, defects, observations, read, statements
 
@@ -709,8 +709,10 @@ def test_a_log_split_into_files_tells_the_same(path: Any) -> None:
 
 
 _IDS = st.sampled_from([Q, "1uyskb-0001Dz-B9", "T2QKDC-0001DZ-9L"])
+_ARRIVAL = "<= s@acme.example U=s P=local S=9 id=m@acme.example for a@b.example c@b.example"
+_RETURN = '<= <> R=1uyska-0001Dz-B9 U=x P=local S=9 T="x for z@b.example"'
 _WORDS = st.sampled_from([
-    "<= s@acme.example U=s P=local S=9 id=m@acme.example for a@b.example c@b.example", '<= <> R=1uyska-0001Dz-B9 U=x P=local S=9 T="x for z@b.example"',
+    _ARRIVAL, _RETURN,
     "<= s@acme.example H=x [192.0.2.1] P=esmtpsa A=plain:u S=9", f"=> a@b.example {VIA}", f"-> A@b.example <d@b.example> {VIA}",
     f"== c@b.example {VIA}: SMTP error from remote mail server after end of data: 451", f"** c@b.example {VIA}: 550 => z@b.example R=x",
     f'>> a@b.example F=<s@acme.example> {VIA} C="250 OK id=1uyskb-0001Dz-B9"', "=> e <e@b.example> R=l T=l", "=> :blackhole: <f@b.example> R=b",
@@ -730,6 +732,7 @@ def generated(rows: list[tuple[str, str]]) -> bytes:
 @pytest.mark.property
 @settings(max_examples=100, deadline=None)
 @given(_LOGS, st.integers(1, 300), st.integers(2, 4))
+@example([("1uyskb-0001Dz-B9", _ARRIVAL), ("1uyskb-0001Dz-B9", _RETURN), ("1uyskb-0001Dz-B9", "Completed")], 1, 2)
 def test_any_cut_and_any_bound_tell_the_same(rows: list[tuple[str, str]], cut: int, bound: int) -> None:
     for data in (generated(rows), by_syslog(generated(rows))):
         expected = without_clock(data)

@@ -38,9 +38,10 @@ def _message(pieces: list[Fragment], clock_of: Callable[[tuple[str, str]], FileC
         more.add(("partial", "end"))
         if one.declared < 0:  # whom nothing was delivered to as yet, no line names
             more.add(("recipients_unknown", "true"))
+    own = (name for name in one.ids if not name.startswith("exim:"))  # a piece may not know the sender that belongs to its id
     return replaced(
         one,
-        ids=tuple(dict.fromkeys((*one.ids, *hops(one.server, queue_id, one.sender, one.facts)))),
+        ids=tuple(dict.fromkeys((*own, *hops(one.server, queue_id, one.sender, one.facts)))),
         size=next((piece.observation.size for piece in pieces if piece.observation.size >= 0), -1),
         facts=tuple(sorted({*one.facts, *more})) if more else one.facts,
     )
