@@ -56,6 +56,7 @@ def strongest(found: Iterable[tuple[int, Recipient]]) -> list[tuple[int, Recipie
         else:
             rank = (int(one.outcome is Outcome.REFUSED_AFTER_DATA or one.reply.endswith(_AFTER)), file, one.start)
         if key not in best or rank > best[key][0]:
+            best.pop(key, None)  # of records in one place, the order is that of the ones which decided
             best[key] = (rank, file, one)
     return sorted(((file, one) for _, file, one in best.values()), key=lambda pair: (pair[0], pair[1].start))
 
