@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from tables import ACME, START, day, findings, sent, tables
 
+from forensics.case import CaseError
 from forensics.detectors.lookalike_domain import is_one_edit_apart, likeness, skeleton
 from forensics.incident import Incident, Indicators
 from forensics.model import Finding, Observation, Route, Verdict, Window
-from forensics.plugins import discover
+from forensics.pipeline.audit import chosen_detectors
+from forensics.plugins import Detector, discover
 
 WINDOW = Incident(name="t", window=Window(START))
 COLLECTOR = "archive@collector.example"
@@ -256,3 +258,14 @@ def test_every_detector_is_silent_without_evidence_and_asks_a_question(name: str
     assert findings(tables([], incident=indicators), name, incident=indicators) == {}
     plugin = next(one.plugin for one in discover("detectors") if one.name == name)
     assert re.fullmatch(r"[A-Z].*\?", plugin.question)
+
+
+def test_a_callers_own_detector_joins_the_others_but_takes_no_name_of_theirs() -> None:
+    own = Detector("own_question", "Is it ours?", lambda _, __: iter(()))
+    usual = chosen_detectors(())
+    assert chosen_detectors(("-indicator", own)) == sorted(
+        [*(one for one in usual if one.name != "indicator"), own], key=lambda one: one.name
+    )
+    assert chosen_detectors((own, "-own_question")) == usual
+    with pytest.raises(CaseError, match="'indicator' already"):
+        chosen_detectors((Detector("indicator", "Which?", own.detect),))

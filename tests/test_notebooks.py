@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import support
 
 NOTEBOOKS = sorted((support.ROOT / "notebooks").glob("*.ipynb"))
+EXPLORE, CUSTOM = (support.ROOT / "notebooks" / f"{name}.ipynb" for name in ("explore", "custom_detector"))
 SAMPLE = support.ROOT / "sample_logs" / "incident"
 
 # In a process of its own: the kernel is reached through a local socket, which no test may open.
@@ -99,6 +101,35 @@ def test_incident_notebook_tells_the_truth_of_the_sample(tmp_path: Path) -> None
     assert errors == []
     shown = json.dumps(cells)
     assert [one["service"] for one in truth["credentials"] if one["secret"] in shown] == []
+
+
+@pytest.mark.slow
+def test_exploring_a_case_tells_the_truth_of_the_sample(tmp_path: Path) -> None:
+    truth = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
+    cells = executed(EXPLORE, tmp_path, f"case_dir = Path({str(tmp_path / 'case')!r})", folder=EXPLORE.parent)
+    found = ast.literal_eval(result(cells[-1]))
+    assert (found["exposed"], found["people"]) == (len(truth["exposed"]), len(truth["people"]))
+    assert found["joined"] > found["exposed"]
+    assert set(found["kinds"]) >= {one["kind"] for one in truth["personal_data"]}
+    assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell["outputs"]) == 2
+    shown = json.dumps(cells)
+    assert [one["service"] for one in truth["credentials"] if one["secret"] in shown] == []
+
+
+@pytest.mark.slow
+def test_a_detector_written_in_a_notebook_is_seen_in_the_report(tmp_path: Path) -> None:
+    case = tmp_path / "case"
+    cells = executed(CUSTOM, tmp_path, f"case_dir = Path({str(case)!r})", folder=CUSTOM.parent)
+    assert ast.literal_eval(result(cells[-1])) == {
+        "new": ["viktor.keller@ember-ceramics.example"],
+        "exposed_unchanged": True,
+        "in_report": True,
+        "recorded": True,
+        "problems": [],
+    }
+    made = tomllib.loads((case / "case.toml").read_text(encoding="utf-8"))
+    (own,) = [one for one in made["plugins"] if one["origin"] == "given by the caller"]
+    assert (own["room"], own["name"]) == ("detectors", "sudden_acquaintance")
 
 
 @pytest.mark.slow

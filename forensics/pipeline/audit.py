@@ -83,7 +83,7 @@ class Options:
     zone: timezone | None = None
     key_file: Path | None = None
     not_evidence: tuple[Path, ...] = ()  # files that steer the audit: never read as evidence, even if they lie among it
-    detectors: tuple[str, ...] = ()
+    detectors: tuple[str | Detector, ...] = ()  # names, `+added` or `-left out`; or detectors of one's own
     indicators: tuple[Path, ...] = ()  # STIX bundles
     mappings: tuple[str, ...] = ()  # names of shipped ones, or files
     rules: tuple[Path, ...] = ()  # more rules on credentials and personal data, in our form or another scanner's
@@ -347,16 +347,23 @@ class _Answered:
     compared: Sequence[str]
 
 
-def chosen_detectors(names: Iterable[str]) -> list[Detector]:
-    """The default detectors, with `+name` added and `-name` left out. Raises CaseError on an unknown name."""
+def chosen_detectors(asked: Iterable[str | Detector]) -> list[Detector]:
+    """The default detectors, with `+name` added, `-name` left out, and the caller's own. Raises CaseError on an unknown or a taken name."""
     found = {one.name: one.plugin for one in discover("detectors") if one.plugin is not None}
     wanted_names = {name for name, plugin in found.items() if plugin.default}
-    for name in names:
-        bare = name.lstrip("+-")
+    for one in asked:
+        if isinstance(one, Detector):
+            if one.name in found:
+                msg = f"there is a detector named {one.name!r} already: give yours another name"
+                raise CaseError(msg)
+            found[one.name] = one
+            wanted_names.add(one.name)
+            continue
+        bare = one.lstrip("+-")
         if bare not in found:
             msg = f"no detector is named {bare!r}; there are {', '.join(sorted(found))}"
             raise CaseError(msg)
-        wanted_names = wanted_names - {bare} if name.startswith("-") else wanted_names | {bare}
+        wanted_names = wanted_names - {bare} if one.startswith("-") else wanted_names | {bare}
     return [found[name] for name in sorted(wanted_names)]
 
 

@@ -12,7 +12,7 @@ from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.leaks import RuleFile
 from forensics.pipeline.first_pass import Mappings
-from forensics.plugins import ROOMS, discover
+from forensics.plugins import ROOMS, Detector, Found, discover
 from forensics.policy import Policy
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def metadata(
             "content": options.content,
             "year": options.year or "",
             "zone": str(options.zone or ""),
-            "detectors": list(options.detectors),
+            "detectors": [one if isinstance(one, str) else one.name for one in options.detectors],
             "mappings": [{"source": source, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text, source in mappings],
             "rules": [{"source": one.name, "sha256": hashlib.sha256(one.content).hexdigest()} for one in rules],
         },
@@ -60,7 +60,11 @@ def metadata(
                 "version": one.plugin.version if one.plugin else 0,
                 "error": one.error,
             }
-            for room in ROOMS
-            for one in discover(room)
+            for one in [*(found for room in ROOMS for found in discover(room)), *_given(options)]
         ],
     }
+
+
+def _given(options: Options) -> list[Found]:
+    """Detectors that the caller handed in as values: no file of theirs is known."""
+    return [Found("detectors", one.name, "given by the caller", one) for one in options.detectors if isinstance(one, Detector)]
