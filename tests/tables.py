@@ -12,6 +12,7 @@ from forensics.columns import Encoder, statement_table
 from forensics.envelopes import lay_out
 from forensics.incident import NO_INCIDENT, Incident
 from forensics.model import Direction, Finding, Fragment, Observation, Outcome, Reading, Recipient, Role, Route, Span, Statement
+from forensics.pipeline.audit import chosen_detectors
 from forensics.plugins import Scope, discover
 from forensics.policy import Policy
 from forensics.stitch import stitch
@@ -102,11 +103,11 @@ def findings(
 
 
 def judged(
-    observations: Iterable[Observation], policy: Policy = ACME, incident: Incident = NO_INCIDENT
+    observations: Iterable[Observation], policy: Policy = ACME, incident: Incident = NO_INCIDENT, detectors: Sequence[str] = ()
 ) -> dict[str, tuple[str, str, str]]:
-    """message_key -> (place, verdict, proof), by all default detectors."""
+    """message_key -> (place, verdict, proof), by the default detectors and those that are asked for."""
     connection = tables(observations, policy, incident)
-    found = [one for plugin in discover("detectors") for one in plugin.plugin.detect(connection, Scope(incident, policy))]
+    found = [one for detector in chosen_detectors(detectors) for one in detector.detect(connection, Scope(incident, policy))]
     judge(connection, found, incident.cohort)
     rows = connection.execute("SELECT message_key, place, verdict, proof FROM message_verdicts ORDER BY 1").fetchall()
     return {key: (place, verdict, proof) for key, place, verdict, proof in rows}

@@ -120,7 +120,11 @@ def test_it_is_off_unless_it_is_asked_for() -> None:
 
 
 def test_the_case_calls_such_a_message_possible_and_no_more() -> None:
-    assert judged([*history(), stray()], ACME, WINDOW)["asked@acme.example"] == ("possible", "possible", "accepted")
+    assert judged([*history(), stray()], ACME, WINDOW, ["+misdirected"])["asked@acme.example"] == (
+        "possible",
+        "possible",
+        "accepted",
+    )
 
 
 # What is counted
