@@ -28,13 +28,13 @@ from forensics.incident import Incident
 from forensics.model import Outcome, Role, Window
 from forensics.policy import Policy
 
-__all__ = ["infer_own_domains", "lay_out"]
+__all__ = ["RECEIVED", "infer_own_domains", "lay_out"]
 
-_RECEIVED = """
-CREATE OR REPLACE TEMP VIEW named_recipients AS
+# Every recipient that a record names; `observed` is all observations, or as many as somebody asks for
+RECEIVED = """
 SELECT k.message_key, o.obs, o.source, o.kind, o.route, o.evidence, o.member, o.start AS obs_start, o."end" AS obs_end,
        r.address, r.role, r.seen, r.outcome, r.original, r.reply, r.utc, r.start, r."end"
-FROM (SELECT obs, source, kind, route, evidence, member, start, "end", unnest(recipients) AS r FROM observed) o
+FROM (SELECT obs, source, kind, route, evidence, member, start, "end", unnest(recipients) AS r FROM {observed}) o
 JOIN joined USING (obs) JOIN keys k USING (msg)
 WHERE r.address != ''
 """
@@ -224,7 +224,6 @@ def lay_out(
     connection: duckdb.DuckDBPyConnection, incident: Incident, policy: Policy, places: Mapping[str, Collection[str]] = {}
 ) -> None:
     """Make the detector tables from `observed` and what `stitch` made; `places` are the paths at which each evidence lies."""
-    connection.execute(_RECEIVED)
     connection.execute(_NAMED)
     _classify(connection, incident, policy)
     _enter_headers(connection)

@@ -42,25 +42,24 @@ _UNKNOWN_SKEW = timedelta(hours=1)  # where no message is in both
 _BESIDE = timedelta(minutes=10)  # a record without an id may be a message of this time
 _EVENT_DELAY = timedelta(hours=12)  # an event may come so long after its message
 
-_GROUPS = f"""
-CREATE OR REPLACE TEMP TABLE groups AS
-WITH formed AS (
-  SELECT *, CASE WHEN route != 'api' THEN '' WHEN kind IN {_LISTINGS} THEN 'export'
-                 WHEN starts_with(kind, 'webhook:') OR kind IN {_EVENTS} THEN 'events' ELSE '' END AS form
-  FROM attributed WHERE kind NOT IN ('inbound', 'reject')
-)
-SELECT row_number() OVER (ORDER BY source, route, server, stream, form)::INTEGER AS gid, * FROM (SELECT DISTINCT source, route, server, stream, form FROM formed)
+# Lanes of one source that belong together, and which lane (`attribute` made them) is in which group
+_FORMED = f"""
+CREATE OR REPLACE TEMP TABLE formed AS
+SELECT *, CASE WHEN route != 'api' THEN '' WHEN kind IN {_LISTINGS} THEN 'export'
+               WHEN starts_with(kind, 'webhook:') OR kind IN {_EVENTS} THEN 'events' ELSE '' END AS form
+FROM lanes WHERE kind NOT IN ('inbound', 'reject')
 """  # noqa: S608  our own words
-_NAMED_BY = f"""
+_GROUPS = """
+CREATE OR REPLACE TEMP TABLE groups AS
+SELECT row_number() OVER (ORDER BY source, route, server, stream, form)::INTEGER AS gid, * FROM (SELECT DISTINCT source, route, server, stream, form FROM formed)
+"""
+_NAMED_BY = """
 CREATE OR REPLACE TEMP TABLE named_by AS
 SELECT j.msg, g.gid, min(t.utc) AS utc
-FROM attributed a JOIN joined j USING (obs)
-JOIN groups g ON g.source = a.source AND g.route = a.route AND g.server = a.server AND g.stream = a.stream
-  AND g.form = CASE WHEN a.route != 'api' THEN '' WHEN a.kind IN {_LISTINGS} THEN 'export'
-                    WHEN starts_with(a.kind, 'webhook:') OR a.kind IN {_EVENTS} THEN 'events' ELSE '' END
+FROM attributed JOIN (SELECT lane, gid FROM formed JOIN groups USING (source, route, server, stream, form)) g USING (lane) JOIN joined j USING (obs)
 LEFT JOIN (SELECT obs, min(utc) AS utc FROM timed WHERE slack = 0 AND clock NOT IN ('archive', 'from_line') GROUP BY obs) t USING (obs)
-WHERE a.kind NOT IN ('inbound', 'reject') GROUP BY ALL
-"""  # noqa: S608  our own words
+GROUP BY ALL
+"""
 
 # Messages that can be looked for elsewhere; what makes them alike is a kind (kid)
 _CANDIDATES = """
@@ -234,9 +233,10 @@ def _capital(text: str) -> str:
 def compare(connection: duckdb.DuckDBPyConnection, shows: Mapping[str, frozenset[str]], window: Window) -> list[Lack]:
     """What sources that show recipients lack and others have, within the window, sorted.
 
-    Works on `attributed`, and on what `stitch` and `lay_out` made. Removes the tables that it makes.
+    Works on `lanes` and `attributed`, and on what `stitch` and `lay_out` made. Removes the tables that it makes.
     """
     try:
+        connection.execute(_FORMED)
         connection.execute(_GROUPS)
         groups = _groups(connection)
         if len(groups) < 2 or not (_OWN_IDS.keys() & {one.source for one in groups.values()} or _is_shared(connection)):  # noqa: PLR2004  a comparison
@@ -247,6 +247,7 @@ def compare(connection: duckdb.DuckDBPyConnection, shows: Mapping[str, frozenset
         return _lacks(connection, groups, window)
     finally:
         for name in (
+            "formed",
             "groups",
             "named_by",
             "holders",

@@ -20,11 +20,11 @@ from forensics.dates import zulu
 __all__ = ["Beside", "Lane", "Stretch", "attribute", "lanes"]
 
 # Every observation with the server and stream that it belongs to: as it says itself, as its collection says, as the other records of
-# its message say, or as the only server of that stream
-_ATTRIBUTED = """
-CREATE OR REPLACE TEMP VIEW attributed AS
+# its message say, or as the only server of that stream. Few lanes, many observations: the table holds a number for each
+_PLACED = """
+CREATE OR REPLACE TEMP VIEW placed AS
 WITH told AS (
-  SELECT o.obs, o.source, o.route, o.kind, o.evidence, o.message_id, coalesce(nullif(o.server, ''), t.server, '') AS server,
+  SELECT o.obs, o.source, o.route, o.kind, coalesce(nullif(o.server, ''), t.server, '') AS server,
          coalesce(nullif(o.stream, ''), t.stream, '') AS stream
   FROM observed o LEFT JOIN tracked t ON o.route = 'api' AND t.evidence = o.evidence
 ),
@@ -42,11 +42,18 @@ FROM streamed w LEFT JOIN (
   SELECT source, stream, min(server) AS server FROM streamed WHERE server != '' AND route = 'api' GROUP BY ALL HAVING count(DISTINCT server) = 1
 ) only_server ON w.route = 'api' AND only_server.source = w.source AND only_server.stream = w.stream
 """
+_LANES = """
+CREATE OR REPLACE TEMP TABLE lanes AS
+SELECT row_number() OVER (ORDER BY source, route, kind, server, stream)::INTEGER AS lane, * FROM (SELECT DISTINCT source, route, kind, server, stream FROM placed)
+"""
+_ATTRIBUTED = """
+CREATE OR REPLACE TEMP TABLE attributed AS SELECT obs, lane FROM placed JOIN lanes USING (source, route, kind, server, stream)
+"""
 _SCOPES = """
-SELECT a.source, a.route, a.server, a.stream, count(*) AS records,
+SELECT l.source, l.route, l.server, l.stream, count(*) AS records,
        list(epoch_us(t.utc) ORDER BY t.utc) FILTER (t.utc IS NOT NULL) AS times, count(*) FILTER (t.utc IS NULL) AS undated
-FROM attributed a LEFT JOIN (SELECT obs, arg_min(utc, (slack, rank, utc)) AS utc FROM timed GROUP BY obs) t USING (obs)
-GROUP BY a.source, a.route, a.server, a.stream ORDER BY ALL
+FROM attributed JOIN lanes l USING (lane) LEFT JOIN (SELECT obs, arg_min(utc, (slack, rank, utc)) AS utc FROM timed GROUP BY obs) t USING (obs)
+GROUP BY l.source, l.route, l.server, l.stream ORDER BY ALL
 """
 
 # A query is answered in full if the different messages in hand are as many as the source counted.
@@ -54,11 +61,14 @@ _TOTALS = """
 SELECT s.source, coalesce(t.server, '') AS server, coalesce(nullif(s.scope, ''), t.stream, '') AS stream, max(value) AS total
 FROM statements s LEFT JOIN tracked t USING (evidence) WHERE kind = 'total' GROUP BY ALL ORDER BY ALL
 """
-_IN_HAND = "SELECT source, server, stream, count(DISTINCT message_id) AS rows FROM attributed WHERE kind = 'search' GROUP BY ALL"
+_IN_HAND = """
+SELECT l.source, l.server, l.stream, count(DISTINCT o.message_id) AS rows
+FROM lanes l JOIN attributed USING (lane) JOIN observed o USING (obs) WHERE l.kind = 'search' AND o.kind = 'search' GROUP BY ALL
+"""
 # Of an interval that was asked for: messages that the search lists
 _LISTED = """
-SELECT count(DISTINCT a.message_id) FROM attributed a JOIN timed t USING (obs)
-WHERE a.kind = 'search' AND a.source = $source AND a.server = $server AND a.stream = $stream
+SELECT count(DISTINCT o.message_id) FROM lanes l JOIN attributed USING (lane) JOIN observed o USING (obs) JOIN timed t USING (obs)
+WHERE l.kind = 'search' AND o.kind = 'search' AND l.source = $source AND l.server = $server AND l.stream = $stream
   AND (t.slack > 0 OR (t.utc >= $start AND t.utc < $end))
 """
 # Answers that name a page which follows them; of the other files of that source some may be such pages
@@ -154,12 +164,13 @@ class Beside:
 
 
 def attribute(connection: duckdb.DuckDBPyConnection, collections: Sequence[Collection]) -> None:
-    """Make view `attributed` (obs, source, route, kind, evidence, message_id, server, stream) and table `tracked`."""
+    """Make tables `lanes` (lane, source, route, kind, server, stream), `attributed` (obs, lane) and `tracked`."""
     connection.execute("CREATE OR REPLACE TEMP TABLE tracked (evidence VARCHAR, server VARCHAR, stream VARCHAR)")
     rows = {evidence: (evidence, *asked) for one in collections for evidence, asked in one.files.items()}
     if rows:
         connection.executemany("INSERT INTO tracked VALUES (?, ?, ?)", [rows[evidence] for evidence in sorted(rows)])
-    connection.execute(_ATTRIBUTED)
+    for query in (_PLACED, _LANES, _ATTRIBUTED):
+        connection.execute(query)
 
 
 def lanes(

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from forensics.dates import readable, zulu
+from forensics.envelopes import RECEIVED
 from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.model import Leak
@@ -27,6 +28,12 @@ _CONFIDENCES = ("high", "medium", "low")
 _VERDICTS = ("confirmed", "probable", "possible")
 _PLACES = 12  # of evidence named in one cell; copies.csv has them all
 
+# What the records say of flagged messages, taken once: of all messages there may be millions
+_FLAGGED_RECORDS = "SELECT obs FROM joined JOIN messages USING (msg) SEMI JOIN message_verdicts USING (message_key)"
+_FLAGGED_RECIPIENTS = f"""
+CREATE OR REPLACE TEMP TABLE flagged_recipients AS
+{RECEIVED.format(observed=f"observed SEMI JOIN ({_FLAGGED_RECORDS}) USING (obs)")}
+"""
 _FLAGGED = """
 SELECT v.message_key, v.place, v.verdict, v.proof, m.sent_at, m.in_window, m.clocks_disagree, m.archive_clock_only, m.sender, m.sources, m.header_known
 FROM message_verdicts v JOIN messages m USING (message_key) ORDER BY v.message_key
@@ -34,7 +41,7 @@ FROM message_verdicts v JOIN messages m USING (message_key) ORDER BY v.message_k
 # Where To and Cc are unknown, whoever received a copy is taken for a party, but for mailboxes that only ever get blind copies
 _PARTIES = """
 SELECT message_key, CASE WHEN bool_or(role = 'to') THEN 'to' WHEN bool_or(role = 'cc') THEN 'cc' ELSE 'other' END AS role, address
-FROM named_recipients JOIN message_verdicts USING (message_key)
+FROM flagged_recipients
 LEFT JOIN (SELECT address, bool_or(blind = 'yes') AND NOT bool_or(visible) AS archive FROM copies GROUP BY address) USING (address)
 WHERE role NOT IN ('trace', 'suppression') GROUP BY message_key, address, archive
 HAVING NOT coalesce(archive, false) ORDER BY message_key, address
@@ -48,7 +55,7 @@ _COPIES = """
 SELECT DISTINCT v.message_key, v.address, r.role, v.verdict, v.proof, r.outcome, r.utc, r.reply, r.source, r.kind,
        r.evidence, r.member, CASE WHEN r.start >= 0 THEN r.start ELSE r.obs_start END AS start,
        CASE WHEN r.start >= 0 THEN r."end" ELSE r.obs_end END AS "end", v.sent_at
-FROM copy_verdicts v JOIN named_recipients r USING (message_key, address)
+FROM copy_verdicts v JOIN flagged_recipients r USING (message_key, address)
 ORDER BY v.message_key, v.address, r.evidence, r.member, start, "end", r.role, r.outcome
 """
 _RECIPIENTS = """
@@ -97,6 +104,7 @@ class Answers:
 
 def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
     """All rows of the contract's tables but coverage and defects, sorted."""
+    connection.execute(_FLAGGED_RECIPIENTS)
     facts = _Facts.gather(connection, asked)
     tables: dict[str, list[dict[str, Any]]] = {"exposed_messages": [], "possible_messages": [], "not_delivered": []}
     target = {"exposed": "exposed_messages", "possible": "possible_messages", "not_delivered": "not_delivered"}

@@ -8,38 +8,44 @@ import duckdb
 
 __all__ = ["remarks"]
 
+# What the records of flagged messages say beside their recipients, taken once
+_FLAGGED_FACTS = """
+CREATE OR REPLACE TEMP TABLE flagged_facts AS
+SELECT obs, message_key, facts FROM (SELECT obs, facts FROM observed WHERE len(facts) > 0)
+JOIN joined USING (obs) JOIN (SELECT msg, message_key FROM message_verdicts JOIN messages USING (message_key)) USING (msg)
+"""
 # How many recipients the SMTP server accepted from the client, how many of those in the queue the client did not name
 _NAMED_BY = """
 SELECT DISTINCT v.message_key, facts['session_messages'][1] AS messages, facts['session_recipients'][1] AS accepted, facts['unnamed_by_client'][1] AS unnamed
 FROM (
   SELECT message_key, map_from_entries(list_filter(facts, lambda one: one.name IN ('session_messages', 'session_recipients', 'unnamed_by_client'))) AS facts
-  FROM message_verdicts JOIN messages USING (message_key) JOIN joined USING (msg) JOIN observed USING (obs)
-  WHERE list_has_any([one.name for one in facts], ['unnamed_by_client'])
+  FROM flagged_facts WHERE list_has_any([one.name for one in facts], ['unnamed_by_client'])
 ) v ORDER BY ALL
 """
 
 # Messages of which every record of an unexpected copy can have been written by anybody
 _UNSIGNED = """
-SELECT v.message_key FROM copy_verdicts v JOIN named_recipients r USING (message_key, address)
-JOIN (SELECT obs, list_contains([one.name for one in facts], 'unsigned') AS unsigned FROM observed) USING (obs)
-WHERE r.role != 'trace' GROUP BY v.message_key HAVING bool_and(unsigned) ORDER BY v.message_key
+SELECT v.message_key FROM copy_verdicts v JOIN flagged_recipients r USING (message_key, address)
+LEFT JOIN (SELECT obs, list_contains([one.name for one in facts], 'unsigned') AS unsigned FROM flagged_facts) USING (obs)
+WHERE r.role != 'trace' GROUP BY v.message_key HAVING bool_and(coalesce(unsigned, false)) ORDER BY v.message_key
 """
 
 _CONTRADICTED = """
-SELECT DISTINCT message_key FROM message_verdicts JOIN messages USING (message_key) JOIN joined USING (msg) JOIN observed USING (obs)
+SELECT DISTINCT message_key FROM flagged_facts
 WHERE list_contains([one.value for one in facts if one.name = 'contradiction'], 'recipients') ORDER BY message_key
 """
 
 
 # Messages of which a record was dated by a zone that it does not name
 _ASSUMED = """
-SELECT DISTINCT message_key FROM message_verdicts JOIN messages USING (message_key) JOIN joined USING (msg) JOIN observed USING (obs)
+SELECT DISTINCT message_key FROM flagged_facts
 WHERE list_contains([one.value for one in facts if one.name = 'zone'], 'assumed_us_eastern') ORDER BY message_key
 """
 
 
 def remarks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """Sentences by message key, for flagged messages only; no list separator and no raw evidence in them."""
+    """Sentences by message key, for flagged messages only; no list separator and no raw evidence in them. Needs `flagged_recipients`."""
+    connection.execute(_FLAGGED_FACTS)
     found: dict[str, list[str]] = {}
     for key, text in _all(connection):
         found.setdefault(key, []).append(text)
