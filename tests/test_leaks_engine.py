@@ -36,6 +36,7 @@ HOSTILE = (
     "https://a.example/reset?token=", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n", "Server=x;", "curl -u ", "eyJabcdefghi.", "MII",
     "Musterstraße ", "a@b.", "@", "tel 12 34 ", "my child ", "jdbc:mysql:x", "\n", "> ", '"', "postgres://a:", "密码", "WIFI:T:", "şifre ",
     "ŞİFRE: ", "ſ", "\u0130", "Kelvin \u212a ", "пароль ", "٣", "\ud800", "hxxp://a.example/", "+49 ", "api key ", "twilio 0123abcd",
+    "api_key = a_b.", "ABCD\n> ", "AKIA ", "2025 is your ", ";Key=", "a-B_c.", "literal 1\nz", "https://a.a.a/invite", "Salary 1", "born ",
 )  # fmt: skip
 
 
@@ -326,6 +327,9 @@ WORDS = [
 ]
 
 
+_SIZE = 100_000  # characters
+
+
 def prose(size: int) -> str:
     words = random.Random(5).choices(WORDS, k=size // 5)
     return " ".join(words)[:size]
@@ -333,22 +337,55 @@ def prose(size: int) -> str:
 
 def test_no_text_is_much_dearer_than_usual_unless_it_is_full_of_findings(indexed: Indexed) -> None:
     def seconds(text: str) -> float:
-        started = time.process_time()
-        scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
-        return time.process_time() - started
+        taken = []
+        for _ in range(3):  # the least of three: others work on this machine, too
+            started = time.process_time()
+            scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
+            taken.append(time.process_time() - started)
+        return min(taken)
 
     engine._ready[RULES.version] = indexed
     try:
-        usual = max(seconds(prose(400_000)), 0.002)
+        usual = max(seconds(prose(_SIZE)), 0.002)
         slow = {}
         for unit in HOSTILE:
-            text = (unit * (400_000 // len(unit) + 1))[:400_000]
+            text = (unit * (_SIZE // len(unit) + 1))[:_SIZE]
             findings = len(hits_in(text[:20_000], RULES, engine=indexed)[0])
-            if findings < 10 and (took := seconds(text)) > 40 * usual:
+            if findings < 10 and (took := seconds(text)) > 10 * usual:
                 slow[unit] = took / usual
     finally:
         engine._ready.pop(RULES.version, None)
     assert slow == {}
+
+
+def test_words_that_make_an_expression_too_long_are_parted() -> None:
+    letters = [chr(1072 + number) for number in range(32)]
+    words = "|".join(f"слово{one}{two}" for one in letters for two in letters)
+    anchors = anchored(f"(?i)(?:{words})\\d{{4}}", given=True)
+    assert len(anchors) > 1
+    assert all(len(one.expression) <= 15_000 for one in anchors)
+    assert len(anchored("(?i)(?:слово|слава)\\d{4}", given=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "is_solid"),
+    [
+        (r"[a-z]{4,9}@[a-z]{4}", True),
+        (r"abcd[^,]{1,9}efgh", False),
+        (r"abcd\s?efgh", False),
+        (r"abcd\S{1,9}efgh", True),
+        ("abcd[ ]efgh", False),
+    ],
+)
+def test_an_anchor_knows_whether_blanks_may_stand_in_it(source: str, is_solid: bool) -> None:
+    (anchor,) = anchored(source, given=True)
+    assert anchor.is_solid is is_solid
+
+
+def test_rules_that_search_for_the_same_share_one_expression(indexed: Indexed) -> None:
+    shared = [{one.rule for one in users} for users in indexed.compiled.expressions]
+    assert any({"one-time-code", "one-time-code-bare"} <= rules for rules in shared)
+    assert not indexed.compiled.walked
 
 
 def test_each_rule_has_its_cost() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from forensics.leaks.engine import best_engine
@@ -22,6 +23,13 @@ __all__ = [
 
 _ROWS = frozenset({"table", "rows", "cells"})  # views in which a line is a row
 _FEW = 20  # findings for each of which lines are counted; for more, lines are looked up
+_BESIDE = 5  # lines between an id and its secret
+_REACH = 2_000  # characters between them
+_COMPARED = 200  # longer values with which one is compared
+_MARGIN = 100  # characters in which quote signs and blanks lead to a line end
+_LINE_BEFORE = re.compile(r"\n[ \t>]*[!-~]{0,40}\Z")  # a piece of it may belong to no form: "abc.", and "defghijk" is found
+_NEXT_LINE = re.compile(r"[ \t]*\r?\n[> \t]{0,40}(?P<word>[^\W\d_]{1,40})[.,;:!?]?[ \t]+\S")
+_LINE_BEHIND = re.compile(r"[!-~]{0,40}[ \t]*\r?(?:\n|\Z)")
 _WRAPPED = 8  # a value of so many characters inside a longer one of the same kind is a piece of it, not another secret
 
 
@@ -66,10 +74,14 @@ def scan(texts: Sequence[Text], rules: Ruleset, key: bytes, sent_at: datetime | 
     leaks = []
     starts: dict[int, list[int]] = {}
     for seen in sightings.values():
+        one_with = _one_credential(seen)
         for sighting in _united(seen):
             if len(seen) > _FEW and sighting.order not in starts:
                 starts[sighting.order] = line_starts(sighting.view.text)
-            leaks.append(_leak(sighting, starts.get(sighting.order, []), key, sent_at))
+            leak = _leak(sighting, starts.get(sighting.order, []), key, sent_at)
+            if (whole := one_with.get(sighting.normal)) is not None:
+                leak = replace(leak, fingerprint=fingerprint(whole.hit.value, whole.hit.rule.kind, key))
+            leaks.append(leak)
     leaks.sort(key=lambda leak: (leak.part, leak.offset, leak.rule))
     return Scanned(tuple(leaks), tuple(sorted(set(unread), key=lambda one: (one.part, one.reason))))
 
@@ -81,24 +93,67 @@ def _surroundings(texts: Iterable[Text]) -> list[str]:
     return [*sorted(named), *subjects]
 
 
+def _one_credential(seen: list[_Sighting]) -> dict[str, _Sighting]:
+    """For the value of an id, the secret beside it: both are one credential, and the secret tells it from others."""
+    found: dict[str, _Sighting] = {}
+    for part in [one for one in seen if one.hit.rule.part_of][:_COMPARED]:
+        beside = [
+            one for one in seen if one.hit.rule.id == part.hit.rule.part_of and one.order == part.order and _is_beside(part, one)
+        ]
+        if beside:
+            found.setdefault(part.normal, min(beside, key=lambda one: abs(one.hit.start - part.hit.start)))
+    return found
+
+
+def _is_beside(one: _Sighting, two: _Sighting) -> bool:
+    low, high = sorted((one.hit.start, two.hit.start))
+    return high - low <= _REACH and one.view.text.count("\n", low, high) <= _BESIDE
+
+
 def _united(seen: list[_Sighting]) -> list[_Sighting]:
     """The best sighting of each value of one part; a piece of a longer value that another view shows whole is dropped."""
     best: dict[tuple[str, str], _Sighting] = {}
     for sighting in sorted(seen, key=lambda one: one.rank):
         best.setdefault((sighting.hit.rule.family, sighting.normal), sighting)
     kept: list[_Sighting] = []
-    by_kind: dict[tuple[str, str], list[_Sighting]] = {}
+    by_family: dict[str, list[_Sighting]] = {}
     for sighting in sorted(best.values(), key=lambda one: -len(one.normal)):
-        same = by_kind.setdefault((sighting.hit.rule.family, sighting.hit.rule.kind), [])
-        if len(sighting.normal) >= _WRAPPED and any(_is_piece(sighting, longer) for longer in same[:200]):
+        longer = by_family.setdefault(sighting.hit.rule.family, [])
+        if (glued := next((one for one in longer[:_COMPARED] if _is_glued(one, sighting)), None)) is not None:
+            longer.remove(glued)
+            kept.remove(glued)
+        if len(sighting.normal) >= _WRAPPED and any(_is_piece(sighting, one) for one in longer[:_COMPARED]):
             continue
-        same.append(sighting)
+        longer.append(sighting)
         kept.append(sighting)
     return kept
 
 
+def _is_glued(longer: _Sighting, short: _Sighting) -> bool:
+    """Whether a view that joins lines took the first word of the next sentence for the end of a value."""
+    if short.view.guessed or not longer.view.guessed or not longer.normal.startswith(short.normal):
+        return False
+    word = longer.normal[len(short.normal) :]
+    if not word.isalpha() or not (word.islower() or word.istitle()):
+        return False
+    below = _NEXT_LINE.match(short.view.text, short.hit.end)
+    return below is not None and below["word"] == word
+
+
 def _is_piece(short: _Sighting, longer: _Sighting) -> bool:
-    return short.order != longer.order and short.normal != longer.normal and longer.normal.startswith(short.normal)
+    """Whether one value is what a line end left of another: its beginning, or a later piece, each cut where the line is.
+
+    A beginning of the same kind is taken for one wherever it ends, and an end in a view made by guess: views part values in other ways, too.
+    """
+    if short.order == longer.order or short.normal == longer.normal or short.normal not in longer.normal:
+        return False
+    text, hit = short.view.text, short.hit
+    is_first, is_last = longer.normal.startswith(short.normal), longer.normal.endswith(short.normal)
+    if hit.rule.kind == longer.hit.rule.kind and (is_first or (is_last and short.view.guessed)):
+        return True
+    begins = is_first or _LINE_BEFORE.search(text[max(0, hit.start - _MARGIN) : hit.start])
+    ends = is_last or _LINE_BEHIND.match(text[hit.end : hit.end + _MARGIN])
+    return bool(begins and ends)
 
 
 def _leak(sighting: _Sighting, lines: list[int], key: bytes, sent_at: datetime | None) -> Leak:

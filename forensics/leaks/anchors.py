@@ -33,12 +33,15 @@ _ENOUGH = (64.0, 44.0, 30.0)  # bits that an expression should tell apart; less 
 _WEAK = 12.0  # bits under which an anchor would be met on every line
 _LEAD = 11.0  # bits of the pattern that say where a fit may start
 _SAID = 18.0  # bits after which a long open part ends the head
+_LIST = 12  # words to choose from: what follows them makes the engine slow, and rejects little
+_WORD = 16.0  # bits of three letters in any case
 _STRETCH = 300  # characters that are long
 _OPEN = 1.5  # bits under which a part fits nearly anything
 _RUN = 24  # characters of a run that are asked for; longer ones say little more
 _RARE = 3  # characters of a literal that the engine likes
 _SAME = 4  # characters that may stand at one place of a literal: cases and accents
 _WAYS = 12
+_LONGEST = 15_000  # characters of an expression; the engine takes a few more
 _FARTHEST = 4096  # characters between start and end of what an anchor fits; beyond, whole texts are walked
 
 
@@ -50,6 +53,7 @@ class Anchor:
     least: int
     most: int
     literal: int  # characters of the literal in it; without one the engine is slow
+    is_solid: bool = False  # no blank and no line end stands between the start of a fit and this end
 
 
 def anchored(source: str, effort: int = 0, *, given: bool = False) -> tuple[Anchor, ...]:
@@ -62,16 +66,21 @@ def anchored(source: str, effort: int = 0, *, given: bool = False) -> tuple[Anch
     except UnreadablePatternError:
         return ()
     found = []
-    for way in _ways(tree):
+    pending = _ways(tree)
+    while pending:
+        way = pending.pop(0)
         dropped, rest = _from_literal(way)
-        head = _cut(_head(rest, _ENOUGH[effort]))
+        head = _cut(_head(rest, _ENOUGH[effort], is_given=given))
         most = longest(Sequence((dropped, head)))
         if (_bits(head) < _WEAK and not given) or most is None or most > _FARTHEST:
             return ()
         least = shortest(Sequence((dropped, _without_last_open(head))))
         before = _last(dropped)
         expression = in_bytes(Sequence((before, head)) if before else head, opens=before is None)
-        found.append(Anchor(expression, least, most, _literal(head)))
+        if len(expression) > _LONGEST and (halves := _halved(way)):
+            pending = halves + pending
+            continue
+        found.append(Anchor(expression, least, most, _literal(head), _is_solid(Sequence((dropped, head)))))
     return tuple(found)
 
 
@@ -129,18 +138,31 @@ def _ways(tree: Node) -> list[Node]:
     return done if 2 * with_literal > len(done) else [tree]
 
 
+def _halved(way: Node) -> list[Node]:
+    """The same as two: one with each half of its first choice; empty if it has none."""
+    items = _flat(way)
+    for place, one in enumerate(items):
+        if isinstance(one, Choice) and len(one.branches) > 1:
+            middle = len(one.branches) // 2
+            halves = [half[0] if len(half) == 1 else Choice(half) for half in (one.branches[:middle], one.branches[middle:])]
+            return [Sequence((*items[:place], half, *items[place + 1 :])) for half in halves]
+    return []
+
+
 def _from_literal(way: Node) -> tuple[Node, Node]:
     """What stands before the first literal, and the rest: the engine is fast on what begins with one.
 
     Where there is none, at least what fits nearly anything is left out at the start.
     """
     items = _flat(way)
-    for rare in (_RARE, 0):
+    for rare, enough in ((_RARE, _SAID), (0, _SAID), (0, _WEAK)):
         for place in range(len(items)):
             rest = Sequence(tuple(items[place:]))
             is_start = _opening_literal(rest) >= rare if rare else _bits(items[place]) >= _OPEN
-            if is_start and _bits(_head(rest, _ENOUGH[0])) >= _SAID:
-                return Sequence(tuple(items[:place])), rest
+            if is_start and _bits(_head(rest, _ENOUGH[0])) >= enough:
+                while not rare and place and isinstance(items[place - 1], Boundary):
+                    place -= 1  # noqa: PLW2901  a boundary right before it costs the engine little
+                return Sequence(tuple(items[:place])), Sequence(tuple(items[place:]))
     return Sequence(()), Sequence(tuple(items))
 
 
@@ -179,6 +201,17 @@ def _opening_literal(node: Node) -> int:
 
 def _is_letter(one: Chars) -> bool:
     return len(one.ascii) + len(one.others) <= _SAME and not one.wide
+
+
+def _is_solid(node: Node) -> bool:
+    """Whether no fit holds a blank or a line end."""
+    if isinstance(node, Chars):
+        return not node.ascii & {" ", "\n"}
+    if isinstance(node, Boundary):
+        return True
+    if isinstance(node, Repetition):
+        return node.most == 0 or _is_solid(node.item)
+    return all(_is_solid(one) for one in (node.items if isinstance(node, Sequence) else node.branches))
 
 
 def _last(node: Node) -> Chars | None:
@@ -231,12 +264,12 @@ def _flat(node: Node) -> list[Node]:
     return [inner for one in node.items for inner in _flat(one)]
 
 
-def _head(node: Node, enough: float) -> Node:
+def _head(node: Node, enough: float, *, is_given: bool = False) -> Node:
     """The beginning that tells enough apart: whatever the pattern fits begins with a fit of it."""
-    return _shortened(node, enough)[0]
+    return _shortened(node, enough, is_given=is_given)[0]
 
 
-def _shortened(node: Node, enough: float) -> tuple[Node, bool]:
+def _shortened(node: Node, enough: float, *, is_given: bool) -> tuple[Node, bool]:
     """As `_head`, and whether something was left out, so that nothing may follow."""
     taken: list[Node] = []
     said = 0.0
@@ -249,6 +282,8 @@ def _shortened(node: Node, enough: float) -> tuple[Node, bool]:
                 taken.append(Choice(tuple(_head(branch, left) for branch in one.branches)))
                 return Sequence(tuple(taken)), True
             taken.append(one)
+            if not is_given and len(one.branches) >= _LIST and said + _bits(one) >= _WORD:
+                return Sequence(tuple(taken)), True
         elif isinstance(one, Repetition) and (least := _enough_of(one, left, is_last=said >= _SAID)) is not None:
             if least:
                 taken.append(Repetition(one.item, least, least))

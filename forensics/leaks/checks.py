@@ -27,7 +27,7 @@ from forensics.leaks.checksums import (
     is_ripple_seed,
     is_stellar_seed,
 )
-from forensics.leaks.naming import Called, called, is_four_by_four
+from forensics.leaks.naming import Called, called, is_four_by_four, is_identifier, is_patch_line
 from forensics.leaks.persons import PERSON_NUMBERS, is_advert, is_card_said, is_child_said, is_order_said, is_person_said
 from forensics.leaks.prose import (
     is_bare_word,
@@ -188,8 +188,8 @@ def base64_pair(found: Candidate) -> Judgement:
 
 
 def base32(found: Candidate) -> Judgement:
-    """A TOTP seed: base32 without blanks and dashes (RFC 4648 section 6), letters and digits mixed."""
-    seed = "".join(found.value.split()).replace("-", "").upper().rstrip("=")
+    """A TOTP seed: base32 without blanks, dashes and quote signs (RFC 4648 section 6), letters and digits mixed."""
+    seed = regex.sub(r"[\s>-]", "", found.value).upper().rstrip("=")
     return _fits(bool(regex.fullmatch(r"[A-Z2-7]{16,128}", seed)) and any(c in "234567" for c in seed) and len(set(seed)) > 5)  # noqa: PLR2004  "AAAA…"
 
 
@@ -363,6 +363,8 @@ CHECKS: dict[str, Check] = {
     "nir": nir,
     "nkey_seed": lambda found: _proves(is_nkey_seed(found.value)),
     "not_digest": lambda found: _fits(not is_digest(found.text, found.start)),
+    "not_identifier": lambda found: _fits(not is_identifier(found.value)),
+    "not_in_patch_line": lambda found: _fits(not is_patch_line(found.text, found.start)),
     "not_in_url": lambda found: _fits(not is_within_url(found.text, found.start)),
     "not_local": not_local,
     "not_machine_line": lambda found: _fits(not is_machine_line(found.text, found.start)),

@@ -33,7 +33,7 @@ __all__ = [
     "unpacked",
 ]
 
-_FORMAT = 8  # of the file and of the expressions in it
+_FORMAT = 13  # of the file and of the expressions in it
 _RARE = 3  # characters of a literal; without one an expression slows down the whole database
 _EFFORTS = 3
 _MOST_KEPT = 8  # databases of other rules and versions; each has some megabytes
@@ -52,6 +52,10 @@ class Expression:
     role: str
     least: int = 0
     most: int = 0
+    is_solid: bool = False  # no blank and no line end between the start of a fit and this end
+
+
+Expressions = tuple[tuple[Expression, ...], ...]  # by number: rules that search for the same share one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Gated:
     """A rule whose pattern has no literal: searched by itself, in texts only that hold one of its words."""
 
     packed: bytes = field(repr=False)  # unpacked when it is first needed: few texts need any
-    expressions: tuple[Expression, ...]
+    expressions: Expressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Compiled:
     """What the engine needs to know of a ruleset. Expressions are numbered as the database reports them."""
 
     database: Any = field(repr=False)
-    expressions: tuple[Expression, ...]
+    expressions: Expressions
     gated: dict[str, Gated]
     leads: dict[str, tuple[str, int]]  # rule -> where a fit may start, for `re`, and how many characters that looks at
     walked: frozenset[str]  # rules that the engine cannot search for: tried on whole texts that hold one of their words
@@ -78,14 +82,20 @@ class Compiled:
 class _Plan:
     """A database before it is compiled."""
 
-    expressions: list[Expression] = field(default_factory=list)
-    sources: list[bytes] = field(default_factory=list)
-    once: list[bool] = field(default_factory=list)
+    users: dict[tuple[bytes, bool], list[Expression]] = field(
+        default_factory=dict
+    )  # by source, and whether its first end will do
 
     def add(self, expression: Expression, source: bytes, *, once: bool = False) -> None:
-        self.expressions.append(expression)
-        self.sources.append(source)
-        self.once.append(once)
+        self.users.setdefault((source, once), []).append(expression)
+
+    @property
+    def sources(self) -> list[bytes]:
+        return [source for source, _ in self.users]
+
+    @property
+    def expressions(self) -> Expressions:
+        return tuple(tuple(listed) for listed in self.users.values())
 
 
 def is_available() -> bool:
@@ -142,23 +152,25 @@ def compile_rules(rules: Ruleset) -> Compiled:
         if rule.basis is Basis.URL:
             continue
         plan, has_literal = _fitting(rule)
-        if plan is None or (rule.near is not None and rule.keywords and not has_literal):
+        is_worth_a_gate = rule.near is not None or (not rule.anchors and min(map(len, rule.keywords), default=0) >= _RARE)
+        if plan is None or (rule.keywords and not has_literal and is_worth_a_gate):
             if rule.keywords:
                 main.add(Expression(rule.id, "gate"), word_expression(rule.keywords), once=True)
             if plan is None:
                 walked.add(rule.id)
                 continue
-            gated[rule.id] = Gated(_packed(_database(plan)), tuple(plan.expressions))
+            gated[rule.id] = Gated(_packed(_database(plan)), plan.expressions)
         else:
-            for expression, source in zip(plan.expressions, plan.sources, strict=True):
-                main.add(expression, source)
+            for (source, _), listed in plan.users.items():
+                for one in listed:
+                    main.add(one, source)
         leads[rule.id] = lead(rule.source)
     if any(not rule.keywords for rule in rules.url_rules):
         main.add(Expression(LINK, "fit"), link_expression([""]))
     elif rules.url_rules:
         main.add(Expression(LINK, "fit"), link_expression({word for rule in rules.url_rules for word in rule.keywords}))
     always = frozenset(rule.id for rule in rules.rules if rule.id in walked and not rule.keywords)
-    return Compiled(_database(main), tuple(main.expressions), gated, leads, frozenset(walked), always)
+    return Compiled(_database(main), main.expressions, gated, leads, frozenset(walked), always)
 
 
 def _fitting(rule: Rule) -> tuple[_Plan | None, bool]:
@@ -173,7 +185,7 @@ def _fitting(rule: Rule) -> tuple[_Plan | None, bool]:
             return None, False
         plan = _Plan()
         for one in anchors:
-            plan.add(Expression(rule.id, "fit", one.least, one.most), one.expression)
+            plan.add(Expression(rule.id, "fit", one.least, one.most, one.is_solid), one.expression)
         if _is_taken(plan.sources):
             return plan, all(one.literal >= _RARE for one in anchors)
     return None, False
@@ -195,9 +207,9 @@ def _database(plan: _Plan) -> object:
     import hyperscan  # noqa: PLC0415  an optional dependency
 
     database = hyperscan.Database()
-    if plan.sources:
-        flags = [hyperscan.HS_FLAG_SINGLEMATCH if once else 0 for once in plan.once]
-        database.compile(expressions=plan.sources, ids=list(range(len(plan.sources))), flags=flags)
+    if plan.users:
+        flags = [hyperscan.HS_FLAG_SINGLEMATCH if once else 0 for _, once in plan.users]
+        database.compile(expressions=plan.sources, ids=list(range(len(flags))), flags=flags)
     return database
 
 
@@ -209,8 +221,8 @@ def _keep(compiled: Compiled, place: Path) -> None:
     blobs = [_packed(compiled.database), *(one.packed for one in compiled.gated.values())]
     head = {
         "sizes": [len(blob) for blob in blobs],
-        "expressions": [asdict(one) for one in compiled.expressions],
-        "gated": {rule: [asdict(one) for one in gated.expressions] for rule, gated in compiled.gated.items()},
+        "expressions": _written(compiled.expressions),
+        "gated": {rule: _written(gated.expressions) for rule, gated in compiled.gated.items()},
         "leads": compiled.leads,
         "walked": sorted(compiled.walked),
         "always": sorted(compiled.always),
@@ -265,15 +277,20 @@ def _restored(head: dict[str, Any], blobs: bytes) -> Compiled:
     packed = [blobs[start:end] for start, end in pairwise(ends)]
     return Compiled(
         unpacked(packed[0]),
-        tuple(Expression(**one) for one in head["expressions"]),
-        {
-            rule: Gated(own, tuple(Expression(**one) for one in listed))
-            for own, (rule, listed) in zip(packed[1:], head["gated"].items(), strict=True)
-        },
+        _read(head["expressions"]),
+        {rule: Gated(own, _read(listed)) for own, (rule, listed) in zip(packed[1:], head["gated"].items(), strict=True)},
         {rule: (lead, reach) for rule, (lead, reach) in head["leads"].items()},
         frozenset(head["walked"]),
         frozenset(head["always"]),
     )
+
+
+def _written(expressions: Expressions) -> list[list[dict[str, Any]]]:
+    return [[asdict(one) for one in listed] for listed in expressions]
+
+
+def _read(listed: list[list[dict[str, Any]]]) -> Expressions:
+    return tuple(tuple(Expression(**one) for one in users) for users in listed)
 
 
 def _packed(database: Any) -> bytes:  # noqa: ANN401  its type is optional, too

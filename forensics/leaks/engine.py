@@ -21,8 +21,9 @@ from forensics.leaks.writing import NOTHING
 
 __all__ = ["SECONDS", "Engine", "EveryRule", "Fits", "Indexed", "Keywords", "Searched", "best_engine", "may_fit"]
 
-SECONDS = 10.0  # per rule and text; real mail takes microseconds, and hostile mail of the shipped rules less than one second
+SECONDS = 10.0  # per text and rule of a user; the shipped ones are bounded in themselves
 _NARROW = 3  # places at each of which the pattern is tried without further ado
+_KEPT = 4096  # characters of a window whose places are kept for other rules
 _LOOKS = 256  # attempts between two looks at the clock
 _WORTH_COMPILING = 4 << 20  # characters that take longer to walk than the database takes to compile
 _FOLLOWING = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that do not begin a character
@@ -40,7 +41,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """Rules that may fit in a text, each with its fits, in the order of the ruleset; and its links. Both raise TimeoutError."""
+    """Rules that may fit in a text, each with its fits, in the order of the ruleset; and its links. Fits of a user's rule may raise TimeoutError."""
 
     fits: Iterator[tuple[Rule, Fits]]
     links: Callable[[], list[Link]]
@@ -101,7 +102,7 @@ def best_engine(rules: Ruleset, size: int) -> Engine:
 
 
 def clock(rule: Rule) -> dict[str, float]:
-    """The time limit of one attempt. The shipped patterns are bounded, and a look at the clock costs more than they do."""
+    """The time limit of a pattern that is not ours. What the shipped ones find must not hang on how busy the machine is."""
     return {} if rule.shipped else {"timeout": SECONDS}
 
 
@@ -122,7 +123,7 @@ def _gate(source: str) -> re.Pattern[str]:
 
 def walked(rule: Rule, text: str) -> Fits:
     """The fits of a rule's pattern in the whole text, in order, without overlap."""
-    fits: Fits = rule.pattern.finditer(text, timeout=SECONDS)
+    fits: Fits = rule.pattern.finditer(text, **clock(rule))
     return fits
 
 
@@ -135,38 +136,32 @@ class Indexed:
 
     rules: Ruleset
     compiled: Compiled
-    _about: tuple[str, frozenset[str]] = ("", frozenset())  # the last surroundings, and the rules that they let through
     _by_id: dict[str, Rule] = field(init=False)
     _order: dict[str, int] = field(init=False)
+    _users: _Users = field(init=False)
     _leads: dict[str, tuple[re.Pattern[str], int] | None] = field(init=False, default_factory=dict)
-
-    _databases: dict[str, object] = field(init=False, default_factory=dict)
+    _databases: dict[str, tuple[object, _Users]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_id = {rule.id: rule for rule in self.rules.rules}
         self._order = {rule.id: place for place, rule in enumerate(self.rules.rules)}
+        self._users = _as_tuples(self.compiled.expressions)
 
     def search(self, texts: Sequence[str], about: str) -> Iterator[Searched | None]:
         """See `Engine.search`."""
-        batch = _Batch(texts)
-        let_in: set[str] = set(self.compiled.always)
-        for number, end in _reports(self.compiled.database, batch.data):
-            one = self.compiled.expressions[number]
-            if one.role == "gate":
-                let_in.add(one.rule)
-            else:
-                batch.note(one, end)
-        if about:
-            let_in |= self._let_in(about)
+        batch = _Batch([*texts, about] if about else texts)  # a word in the surroundings opens a gate, too
+        let_in = batch.take(self._users, _reports(self.compiled.database, batch.data)) | self.compiled.always
         for rule in let_in:
             if (gated := self.compiled.gated.get(rule)) is not None:
-                for number, end in _reports(self._own(rule, gated.packed), batch.data):
-                    batch.note(gated.expressions[number], end)
+                if rule not in self._databases:
+                    self._databases[rule] = (unpacked(gated.packed), _as_tuples(gated.expressions))
+                database, users = self._databases[rule]
+                batch.take(users, _reports(database, batch.data))
         everywhere = let_in & self.compiled.walked
         for place, text in enumerate(texts):
-            windows, linked = batch.windows.get(place, {}), batch.linked.get(place)
+            windows, linked = batch.windows.get(place), batch.linked.get(place)
             if everywhere:
-                windows.update((rule, [(0, len(text))]) for rule in everywhere)
+                windows = (windows or {}) | {rule: [(0, len(text))] for rule in everywhere}
             if not windows and not linked:
                 yield None
                 continue
@@ -179,42 +174,24 @@ class Indexed:
         """How often the database reports something in these texts."""
         return sum(len(_reports(self.compiled.database, _straightened(text).encode("utf-8", "surrogatepass"))) for text in texts)
 
-    def _let_in(self, about: str) -> frozenset[str]:
-        """The rules whose words stand in the surroundings."""
-        if self._about[0] != about:
-            reports = _reports(self.compiled.database, _straightened(about).encode("utf-8", "surrogatepass"))
-            gates = (self.compiled.expressions[number] for number, _ in reports)
-            self._about = (about, frozenset(one.rule for one in gates if one.role == "gate"))
-        return self._about[1]
-
     def _fits(self, text: str, plain: str, about: str, places: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[Rule, Fits]]:
         folded = _Folded(text)
+        known: _Starts = {}
         for name in sorted(places, key=self._order.__getitem__):
-            if places[name]:
-                rule = self._by_id[name]
-                yield rule, self._tried(rule, text, plain, about, places[name], folded)
+            rule = self._by_id[name]
+            lead = self._lead(rule)
+            if lead is None:
+                yield rule, self._allowed(rule, walked(rule, text), about, folded)
+            else:
+                starts = _starts(lead, plain, _merged(places[name]), known)
+                yield rule, self._allowed(rule, _tried(rule, text, starts), about, folded)
 
-    def _tried(self, rule: Rule, text: str, plain: str, about: str, places: list[tuple[int, int]], folded: _Folded) -> Fits:
-        """The fits that `walked` would give: wherever one may start, and no place is skipped, the pattern is tried."""
-        lead = self._lead(rule)
-        if lead is None:
-            found: Fits = walked(rule, text)
-        else:
-            found = _tried(rule, lead, text, plain, _merged(places))
-        is_let_in = False
-        for fit in found:
-            if not is_let_in:
-                is_let_in = may_fit(rule, fold(fit.group()), "") or may_fit(
-                    rule, folded.text, about
-                )  # mostly, it holds one itself
-                if not is_let_in:
-                    return
-            yield fit
-
-    def _own(self, rule: str, packed: bytes) -> object:
-        if rule not in self._databases:
-            self._databases[rule] = unpacked(packed)
-        return self._databases[rule]
+    def _allowed(self, rule: Rule, found: Fits, about: str, folded: _Folded) -> Fits:
+        """All of these fits if the rule has one of its words; mostly, the first one holds it itself."""
+        for first in found:
+            if may_fit(rule, fold(first.group()), "") or may_fit(rule, folded.text, about):
+                yield first
+                yield from found
 
     def _lead(self, rule: Rule) -> tuple[re.Pattern[str], int] | None:
         if rule.id not in self._leads:
@@ -223,30 +200,49 @@ class Indexed:
         return self._leads[rule.id]
 
 
-def _tried(rule: Rule, lead: tuple[re.Pattern[str], int], text: str, plain: str, windows: Iterable[tuple[int, int]]) -> Fits:
+_User = tuple[str, bool, int, int, bool]  # an expression: its rule, whether it is a gate, least, most, whether it is solid
+_Users = tuple[tuple[_User, ...], ...]
+_Starts = dict[tuple[re.Pattern[str], int, int], list[int]]  # of one text, by lead and window: rules share both
+
+
+def _as_tuples(expressions: Iterable[Iterable[Expression]]) -> _Users:
+    return tuple(
+        tuple((one.rule, one.role == "gate", one.least, one.most, one.is_solid) for one in listed) for listed in expressions
+    )
+
+
+def _tried(rule: Rule, text: str, starts: Iterable[int]) -> Fits:
+    """The fits that `walked` would give: wherever one may start, and no place is skipped, the pattern is tried."""
     attempt, limits = rule.pattern.match, clock(rule)
     done = count = 0
     ends = 0.0
-    for low, high in windows:
-        for at in _starts(lead, plain, max(low, done), high):
-            if at < done:
-                continue
+    for at in starts:
+        if at < done:
+            continue
+        if limits:
             count += 1
             if not count % _LOOKS:
                 ends = ends or time.monotonic() + SECONDS
                 if time.monotonic() >= ends:
                     raise TimeoutError
-            if (fit := attempt(text, at, **limits)) is not None:
-                yield fit
-                done = max(fit.end(), at + 1)
+        if (fit := attempt(text, at, **limits)) is not None:
+            yield fit
+            done = max(fit.end(), at + 1)
 
 
-def _starts(lead: tuple[re.Pattern[str], int], plain: str, low: int, high: int) -> Iterable[int]:
-    """Places from `low` to `high` at which the pattern may begin, in order."""
-    if high - low < _NARROW:
-        return range(low, high + 1)
+def _starts(lead: tuple[re.Pattern[str], int], plain: str, windows: Iterable[tuple[int, int]], known: _Starts) -> Iterator[int]:
+    """Places in these windows at which the pattern may begin, in order."""
     starts, reach = lead
-    return [at for at in [one.start() for one in starts.finditer(plain, low, high + reach)] if at <= high]
+    for low, high in windows:
+        if high - low < _NARROW:
+            yield from range(low, high + 1)
+        elif high - low > _KEPT:
+            yield from (at for one in starts.finditer(plain, low, high + reach) if (at := one.start()) <= high)
+        else:
+            key = (starts, low, high)
+            if key not in known:
+                known[key] = [at for one in starts.finditer(plain, low, high + reach) if (at := one.start()) <= high]
+            yield from known[key]
 
 
 class _Folded:
@@ -276,17 +272,29 @@ class _Batch:
         self.windows: dict[int, dict[str, list[tuple[int, int]]]] = {}  # by place of the text, then by rule
         self.linked: dict[int, list[int]] = {}
 
-    def note(self, one: Expression, end: int) -> None:
-        """Keep that an expression fits and ends before this byte."""
-        place = bisect_left(self._ends, end)
-        at = end - (self._ends[place - 1] if place else 0)
-        if self._wide[place]:
-            at = self._characters(place, at)
-        if one.rule == LINK:
-            self.linked.setdefault(place, []).append(at)
-        else:
-            windows = self.windows.setdefault(place, {})
-            windows.setdefault(one.rule, []).append((at - one.most, at - one.least))
+    def take(self, users: _Users, reports: Iterable[tuple[int, int]]) -> set[str]:
+        """Keep where expressions fit: number, and the byte before which they end. Gives the rules whose gates are among them."""
+        let_in: set[str] = set()
+        low, high, place = 0, -1, 0
+        plain, is_wide, windows = "", False, {}
+        for number, end in reports:
+            if not low < end <= high:
+                place = bisect_left(self._ends, end)
+                low, high = self._ends[place - 1] if place else 0, self._ends[place]
+                plain, is_wide, windows = self.plain[place], self._wide[place], self.windows.setdefault(place, {})
+            at = self._characters(place, end - low) if is_wide else end - low
+            for rule, is_gate, least, most, is_solid in users[number]:
+                if is_gate:
+                    let_in.add(rule)
+                elif rule == LINK:
+                    self.linked.setdefault(place, []).append(at)
+                else:
+                    first = max(at - most, 0)
+                    if is_solid:
+                        first = max(first, plain.rfind(" ", first, at) + 1, plain.rfind("\n", first, at) + 1)
+                    if first <= at - least:
+                        windows.setdefault(rule, []).append((first, at - least))
+        return let_in
 
     def _characters(self, place: int, at: int) -> int:
         """Characters before a byte of a text; cheap where the bytes asked for ascend."""
@@ -322,12 +330,12 @@ def _reports(database: Any, data: bytes) -> list[tuple[int, int]]:  # noqa: ANN4
 def _merged(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """First and last characters of windows that do not touch, in order."""
     if len(windows) == 1:
-        return [(max(windows[0][0], 0), windows[0][1])]
+        return windows
     merged: list[tuple[int, int]] = []
     for low, high in sorted(windows):
         if merged and low <= merged[-1][1] + 1:
             if high > merged[-1][1]:
                 merged[-1] = (merged[-1][0], high)
         else:
-            merged.append((max(low, 0), high))
+            merged.append((low, high))
     return merged

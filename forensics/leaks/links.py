@@ -38,7 +38,7 @@ def links(text: str) -> Iterator[Link]:
     """Every link of a text. Offsets are those of the text, whatever the link leads to."""
     if "://" not in text and "www." not in text.lower():
         return
-    for match in _LINK.finditer(text, timeout=5.0):
+    for match in _LINK.finditer(text):
         written = match.group()
         if written.endswith(")") and "(" not in written:
             written = written[:-1]

@@ -6,7 +6,7 @@ from enum import Enum
 
 import regex
 
-__all__ = ["Called", "called", "is_four_by_four"]
+__all__ = ["Called", "called", "is_four_by_four", "is_identifier", "is_patch_line"]
 
 
 class Called(Enum):
@@ -38,7 +38,7 @@ _KEY_WORDS = r"""
 """
 # What has a number too, and opens nothing.
 _OTHER_WORDS = r"""
-    (?<![\p{L}.]) (?i: ids? | uuid | guid | (?:order|ticket|case|incident|invoice|request|trace|span|event|message|session|campaign|user|account
+    (?<![\p{L}.]) (?i: ids? | uuid | guid | (?:order|ticket|case|incident|invoice|request|trace(?:parent|state)?|span|event|message|session|campaign|user|account
         |customer|client|tenant|device|job|task|run|build|pipeline|deployment|deploy|release|commit|revision|rev|branch|tag|image|digest|hash|sha-?\d{0,3}
         |md5|md5sum|sha\d{1,3}sum|checksum|fingerprint|etag|index|version|reference|ref|correlation|transaction|tx|block|address|wallet\ address|contract|page|file|document
         |doc|folder|object|record|row|item|product|sku|parcel|shipment|tracking|booking|reservation|number|boundary|cid|nonce|thread|queue
@@ -103,3 +103,43 @@ def is_four_by_four(value: str) -> bool:
         and any(char.isupper() for char in letters)
         and any(char.islower() for char in letters)
     )
+
+
+_WORD = regex.compile(r"(?=[^aeiouyAEIOUY]{0,4}[aeiouyAEIOUY])(?:[A-Z]?[a-z]{2,15}|[A-Z]{2,15})\d{0,2}")
+_HUMPS = regex.compile(
+    r"[a-z]{0,12}(?:[A-Z]{1,3}[a-z]{2,12}\d{0,2}){2,8}(?:[A-Z]\d)?|[a-z]{2,12}(?:[A-Z]{1,2}[a-z]{2,12}\d{0,2}){1,8}"
+)
+_NUMBER = regex.compile(r"v?\d{1,4}|[A-Za-z]")
+_WORDS_SHARE = 0.5  # of the characters between the joints
+
+
+def is_identifier(value: str) -> bool:
+    """Does a programmer's name for something stand there: words and a few numbers, joined by signs or by capitals?"""
+    pieces = regex.split(r"[_.\-]+", value)
+    humps = [piece for piece in pieces if _HUMPS.fullmatch(piece)]
+    spoken = [piece for piece in pieces if _WORD.fullmatch(piece)]
+    said = sum(map(len, humps)) + sum(map(len, spoken))
+    of = sum(len(piece) for piece in pieces if not _NUMBER.fullmatch(piece))
+    return 2 * len(humps) + len(spoken) > 1 and said >= _WORDS_SHARE * of
+
+
+# what git and its hosts write into a mail with a patch, but for the changed lines themselves
+_PATCH_LINE = regex.compile(
+    r"(?:From [0-9a-f]{40}|index [0-9a-f]{7,40}\.\.|diff --|(?:\+\+\+|---) [ab]/|@@ -|(?:create|delete) mode |rename |similarity |(?:base-commit|prerequisite-patch-id"
+    r"|change-id|link|closes|fixes|message-id|in-reply-to|references|cc|[a-z][a-z-]{2,20}-by): )|[^\n|]{1,120} \| +(?:\d+ [+-]|Bin )",
+    regex.IGNORECASE,
+)
+_IMAGE = regex.compile(r"(?<![\w./-])[\w.-]{1,80}(?:/[\w.-]{1,80}){1,6}[:@]\Z")  # host/name:tag
+_PACKED = regex.compile(r"(?m)^[> ]{0,8}(?:literal|delta) \d{1,9}$")
+_PACKED_LINE = regex.compile(r"[> ]{0,8}[A-Za-z]\S{5,66}")
+_PACKED_REACH = 3_000
+
+
+def is_patch_line(text: str, start: int) -> bool:
+    """Does a patch sent by mail say there which commit, file, image or packed bytes it is about?"""
+    begins = text.rfind("\n", max(0, start - _LINE), start) + 1 or max(0, start - _LINE)
+    ends = text.find("\n", start, start + _LINE)
+    line = text[begins : ends if ends >= 0 else start + _LINE]
+    if _PATCH_LINE.match(line.lstrip("> \t")) or _IMAGE.search(text, begins, start):
+        return True
+    return bool(_PACKED_LINE.fullmatch(line.rstrip()) and _PACKED.search(text, max(0, start - _PACKED_REACH), start))

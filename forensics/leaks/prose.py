@@ -27,6 +27,7 @@ _PAIRS = {
 }
 _CLOSING = frozenset(".,;:)\"」』。、，；：”’»'>]")
 _MARKUP = ("**", "__", "*", "_", "`")
+_NEXT_FIELD = regex.compile(r"(?<=[^;]{3});[ ]?[A-Za-z][A-Za-z ]{2,30}=(?![=&])[^\s;]")  # of a connection string
 _EAST_ASIAN = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
 
 _MASK = regex.compile(r"""(?xi)
@@ -260,9 +261,11 @@ def _goes_on(rest: str) -> bool:
 def trimmed(value: str) -> tuple[int, int]:
     """Start and end of the value itself in what stands between blanks: without quotes, markup and one closing mark.
 
-    A final `!`, `?` or `*` stays: it may belong to the password. Text in Latin letters ends where East Asian script begins.
+    A final `!`, `?` or `*` stays: it may belong to the password. What follows as `;Encrypt=true` is the next field. Text in Latin letters ends where East Asian script begins.
     """
     start, end = 0, len(value)
+    if (field := _NEXT_FIELD.search(value)) is not None:
+        end = field.start()
     if value[:1].isascii() and (foreign := _EAST_ASIAN.search(value)) and foreign.start() > 2:  # noqa: PLR2004  no password is shorter
         end = foreign.start()
     for mark in _MARKUP:

@@ -62,7 +62,7 @@ def normalised(value: str, kind: str) -> str:
     """The form in which values are compared: numbers without blanks and dashes, words of a phrase by single blanks, else as is."""
     value = unicodedata.normalize("NFC", value)
     if kind in _NUMBERS or kind in {"one_time_code", "otp_seed"}:
-        return re.sub(r"[\s().\-]", "", value).upper()
+        return re.sub(r"[\s().>\-]", "", value).upper()  # ">" where a quoted line ends within it
     if kind in {"private_key", "certificate_bundle"}:
         return "".join(value.split())
     if kind in {"crypto_wallet", "name", "postal_address", "email_address"}:

@@ -53,8 +53,8 @@ _DEFAULTS = {
     "state": "live_until_rotated",
 }
 _KEYS = words(
-    "id service kind family keywords gate anchor pattern basis near checks trim expiry severity confidence state lifetime rotate reference examples "
-    "counter_examples"
+    "id service kind family keywords gate anchor pattern basis near checks trim expiry severity confidence state lifetime rotate reference part_of "
+    "examples counter_examples"
 )
 
 
@@ -135,6 +135,7 @@ class Rule:
     reference: str
     examples: tuple[Example, ...] = field(repr=False)
     counter_examples: tuple[Example, ...] = field(repr=False)
+    part_of: str = ""  # the rule with whose finding close by this one is one credential: an access key's id with its secret
     shipped: bool = True  # its pattern is known to be quick on any text; others are stopped by the clock
 
     @property
@@ -346,6 +347,7 @@ def _rule(entry: Mapping[str, Any], defines: Mapping[str, str], *, shipped: bool
         lifetime=entry.get("lifetime", -1),
         rotate=entry.get("rotate", ""),
         reference=entry.get("reference", ""),
+        part_of=entry.get("part_of", ""),
         examples=tuple(_example(text) for text in entry["examples"]),
         counter_examples=tuple(_example(text) for text in entry.get("counter_examples", ())),
         shipped=shipped,

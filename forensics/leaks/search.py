@@ -126,12 +126,7 @@ def _block_hits(  # noqa: PLR0917  what every search needs, once
     for rule, fits in searched.fits:
         if not redacting or rule.redacts:
             yield from _counted(rule, _rule_hits(rule, block, about, fits), unread)
-    try:
-        found = searched.links()
-    except TimeoutError:
-        unread.append("links took too long to find")
-        return
-    if not found:
+    if not (found := searched.links()):
         return
     if worth := [link for link in found if _has_words(link, rules)]:
         for rule in rules.url_rules:

@@ -316,7 +316,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peer-mails", type=int, default=800, help="how many mails of either sort the other scanners get at most"
     )
-    parser.add_argument("--costs", action="store_true", help="measure each rule alone, too")
+    parser.add_argument("--no-costs", dest="costs", action="store_false", help="do not measure each rule alone")
     parser.add_argument("--seed", type=int, help="another draw from the same templates")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     parser.add_argument("--verbose", action="store_true", help="list misses and false findings with their invented texts")
