@@ -7,6 +7,7 @@ from tables import ACME, START, day, findings, sent, tables
 
 from forensics.incident import Incident
 from forensics.model import Finding, Observation, Route, Verdict, Window
+from forensics.policy import Expected, Policy
 
 WINDOW = Incident(name="t", window=Window(START))
 APP = "app@acme.example"
@@ -80,7 +81,7 @@ def test_a_mailing_to_many_strangers_accuses_none_of_them() -> None:
 @pytest.mark.parametrize(
     ("mails", "shown"),
     [
-        pytest.param(relayed(14, "x@drop.example"), True, id="beside fourteen customers, where mail has one addressee"),
+        pytest.param(relayed(7, "x@drop.example") + relayed(7, "x@drop.example", start=2.5), True, id="beside fourteen customers, where mail has one addressee"),
         pytest.param(relayed(4, "x@drop.example"), False, id="too few"),
         pytest.param(relayed(14, "x@drop.example", alone=True), False, id="alone: a customer"),
         pytest.param(relayed(7, "x@drop.example") + relayed(7, "x@drop.example", start=3, alone=True), False, id="half of it alone"),
@@ -93,6 +94,15 @@ def test_without_headers_the_company_tells(mails: list[Observation], shown: bool
     if shown:
         assert found["x@drop.example"].verdict is Verdict.PROBABLE
         assert "it never received a message alone" in found["x@drop.example"].reason
+
+
+def test_a_short_while_of_one_sender_accuses_nobody_unless_it_is_all_mail() -> None:
+    usual = relayed(60, start=-20, name="usual") + relayed(60, start=0.2, name="more")
+    found = blind(usual + relayed(14, "x@drop.example"))["x@drop.example"]
+    assert found.verdict is Verdict.POSSIBLE
+    assert "over too few messages to tell it from somebody who helps that sender" in found.reason
+    every = relayed(60, start=-20, name="usual") + relayed(14, "x@drop.example")
+    assert blind(every)["x@drop.example"].verdict is Verdict.PROBABLE
 
 
 def test_where_mail_has_several_addressees_anyway_company_says_nothing() -> None:
@@ -109,6 +119,74 @@ def test_where_mail_has_several_addressees_anyway_company_says_nothing() -> None
 
 def test_what_goes_along_with_all_mail_is_no_company() -> None:
     usual = [one for start in (-20, 0.2) for one in relayed(60, "desk@agency.example", start=start, name="usual")]
-    found = blind(usual + relayed(6, "x@drop.example desk@agency.example", name="new"))
+    copied = relayed(10, "x@drop.example desk@agency.example", start=0.9, name="new")
+    found = blind(usual + copied[:5] + relayed(10, "x@drop.example desk@agency.example", start=2.6, name="new")[5:])
     assert "desk@agency.example" not in found
     assert found["x@drop.example"].verdict is Verdict.PROBABLE  # nobody else ever stood beside a customer
+
+
+def test_an_archive_that_a_policy_excuses_is_no_companion() -> None:
+    policy = Policy(domains=ACME.domains, expected=(Expected(address="keep@vault.example", reason="archive"),))
+    mails = [
+        sent(day(1 + n / 4), APP, to=f"c{n}@customer{n}.example", bcc="keep@vault.example x@drop.example", message_id=f"m{n}")
+        for n in range(20)
+    ]
+    found = findings(tables(before() + mails, policy=policy, incident=WINDOW), "blind_copy", policy, WINDOW)
+    assert dict(found["x@drop.example"].features)["messages with its most frequent companion"] == "1"
+    assert found["x@drop.example"].verdict is Verdict.PROBABLE
+
+
+def test_an_archive_that_moved_in_the_midst_of_the_window_hides_nobody() -> None:
+    # neither of its addresses is on most mail of all the evidence, each is on all mail as long as it is there
+    old = [
+        sent(day(-10 + n / 4), APP, to=f"o{n}@customer{n % 30}.example", bcc="keep@old.example", message_id=f"o{n}")
+        for n in range(80)
+    ]
+    new = [
+        sent(day(10 + n / 4), APP, to=f"n{n}@customer{n % 30}.example", bcc="keep@new.example", message_id=f"n{n}")
+        for n in range(80)
+    ]
+    for n in range(44, 80):
+        old[n] = sent(
+            day(-10 + n / 4), APP, to=f"o{n}@customer{n % 30}.example", bcc="keep@old.example x@drop.example", message_id=f"o{n}"
+        )
+    found = blind(old + new)
+    assert dict(found["x@drop.example"].features)["messages with its most frequent companion"] == "1"
+    assert found["x@drop.example"].verdict is Verdict.PROBABLE
+
+
+def test_who_stood_beside_the_old_archive_did_not_take_its_place() -> None:
+    moved = before(copy="keep@oldvault.example") + inside(20, "keep@newvault.example")
+    assert "ask whether one replaced the other" in blind(moved)["keep@newvault.example"].reason
+    beside = (
+        before(copy="keep@oldvault.example")
+        + inside(4, "x@drop.example keep@oldvault.example")
+        + inside(20, "x@drop.example", start=3, name="on")
+    )
+    one = blind(beside)["x@drop.example"]
+    assert "replaced" not in one.reason
+    assert one.verdict is Verdict.PROBABLE
+
+
+def test_an_archive_that_moves_server_by_server_may_still_be_moving_where_the_evidence_ends() -> None:
+    moves = {APP: 10, "shop@acme.example": 12.4}
+    mails = [
+        sent(
+            day(n / 4), sender, to=f"c{n}@customer{n % 40}.example", message_id=f"{sender}{n}",
+            bcc="keep@new.example" if n / 4 >= move else "keep@old.example",
+        )
+        for sender, move in moves.items()
+        for n in range(-80, 50)
+    ]  # fmt: skip
+    one = blind(mails)["keep@new.example"]
+    assert one.verdict is Verdict.POSSIBLE
+    assert "It began when keep@old.example ended" in one.reason
+
+
+def test_a_domain_of_which_no_two_addresses_meet_is_a_provider_of_mailboxes() -> None:
+    homes = [sent(day(-20 + n / 2), APP, to=f"u{n % 8}@postbox.example", message_id=f"h{n}") for n in range(30)]
+    assert blind(before() + homes + inside(20, "x77@postbox.example"))["x77@postbox.example"].verdict is Verdict.PROBABLE
+    pair = [sent(day(-5), APP, to="u1@postbox.example u2@postbox.example", message_id="pair")]
+    company = blind(before() + homes + pair + inside(20, "x77@postbox.example"))["x77@postbox.example"]
+    assert company.verdict is Verdict.POSSIBLE
+    assert "Other addresses of its domain are known" in company.reason

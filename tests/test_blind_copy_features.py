@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forensics.detectors.blind_copy.limits import Sent, sentences
 from forensics.detectors.blind_copy.unit import Unit
@@ -17,12 +19,24 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "near-misses.md"
 
 # A collector whose every copy is known to be blind, with earlier mail to compare, all of it
 SHOWN = Unit(
-    uid=1, unit="drop.example", domain="drop.example", related=False, messages=12, threads=10, senders=2, known_blind=12, alias_only=False,
+    uid=1, unit="drop.example", domain="drop.example", related=False, messages=12, threads=10, senders=2, main=6, known_blind=12, alias_only=False,
     first_inside=START + timedelta(days=1), last_inside=START + timedelta(days=9), first_use=START + timedelta(days=1), ever_visible=False,
-    wrote=False, before=200, during=16, accompanied=12, alone=0, sole=12, partners=10, people=12, most=2, rest=300, several=60, crowd=1.2,
+    wrote=False, before=200, during=16, accompanied=12, alone=0, sole=12, partners=10, people=12, most=2, together=12, groups=10, sets=300, several_sets=60, crowd=1.2,
 )  # fmt: skip
 # The same where nobody knows To and Cc
-UNSEEN = replace(SHOWN, known_blind=0, messages=20, accompanied=20, sole=20, threads=16, during=100, several=30)
+UNSEEN = replace(
+    SHOWN,
+    known_blind=0,
+    messages=20,
+    main=10,
+    accompanied=20,
+    together=20,
+    sole=20,
+    threads=16,
+    groups=16,
+    during=100,
+    several_sets=30,
+)
 
 
 class Row(NamedTuple):
@@ -36,16 +50,23 @@ class Row(NamedTuple):
 
 _BY_HEADERS = {"known": SHOWN, "unknown": UNSEEN}
 ROWS = (
-    Row("messages", "known", {"messages": 5, "known_blind": 5, "sole": 5, "accompanied": 5, "threads": 5}, {"messages": 4, "known_blind": 4, "sole": 4, "accompanied": 4, "threads": 4}),
+    Row("messages", "known", dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 5) | {"main": 2, "crowd": 1.0}, dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 4) | {"main": 1, "crowd": 1.0}),
     Row("messages in which it is known to be blind", "known", {"known_blind": 4}, {"known_blind": 3}),
     Row("different conversations", "known", {"threads": 4}, {"threads": 3}),
+    Row("different company", "known", {"groups": 5}, {"groups": 4}),
     Row("outside parties beside it", "known", {"partners": 3, "people": 3}, {"partners": 2, "people": 5}),
     Row("people beside it, where the parties are few", "known", {"partners": 1, "people": 6}, {"partners": 1, "people": 5}),
-    Row("messages beside its most frequent companion", "known", {"most": 8}, {"most": 9}),
-    Row("other addressees of a message, on average", "known", {"crowd": 6.0}, {"crowd": 6.1}),
+    Row("other addressees of a message", "known", {"crowd": 3.7}, {"crowd": 3.8}),
+    Row("other addressees, in very different company", "known", {"groups": 30, "crowd": 6.0}, {"groups": 30, "crowd": 6.1}),
     Row("messages in which it is the only stranger", "known", {"sole": 6}, {"sole": 5}),
+    Row("messages of other senders than the one it has most of, over a short time", "known", {"main": 9}, {"main": 10}),
+    Row("one sender's recipient: that sender's messages in that time", "known", {"main": 12, "during": 40}, {"main": 12, "during": 39}),
+    Row("one sender's recipient, over a short time: all its mail", "known", {"main": 12, "during": 12}, {"main": 12, "during": 13}),
+    Row("one sender's recipient, all its mail: messages before", "known", {"main": 12, "during": 12, "before": 20}, {"main": 12, "during": 12, "before": 19}),
     Row("earlier mail of the same senders", "known", {"before": 20}, {"before": 19}),
+    Row("earlier mail of the same senders, inside the window only", "known", {"before": 0, "ahead": 20}, {"before": 0, "ahead": 19}),
     Row("new senders, in older evidence: mail before its first copy", "known", {"before": 0, "during": 12, "reaches_back": True, "ahead": 2}, {"before": 0, "during": 12, "reaches_back": True, "ahead": 1}),
+    Row("new senders, in older evidence: missing from the first by chance", "known", {"before": 0, "during": 14, "reaches_back": True, "ahead": 2}, {"before": 0, "during": 15, "reaches_back": True, "ahead": 1}),
     Row("share of its senders' mail, where there is no earlier mail", "known", {"before": 0, "during": 15}, {"before": 0, "during": 16}),
     Row("first use", "known", {"first_use": START}, {"first_use": START - timedelta(microseconds=1)}),
     Row("ever in To or Cc", "known", {"ever_visible": False}, {"ever_visible": True}),
@@ -55,11 +76,13 @@ ROWS = (
     Row("a service that is blind-copied on purpose", "known", {"service": ""}, {"service": "a CRM drop box"}),
     Row("took the place of another", "known", {"follows": ""}, {"follows": "keep@old.example"}),
     Row("took turns, with two messages each", "known", {"threads": 1, "rotation": 4, "rotated": 8}, {"threads": 1, "rotation": 4, "rotated": 7}),
-    Row("messages that had another addressee", "unknown", {"accompanied": 20, "alone": 5}, {"accompanied": 20, "alone": 6}),
-    Row("surprise that it is never alone, in bits", "unknown", {"several": 105}, {"several": 107}),
-    Row("surprise, where there is no earlier mail", "unknown", {"before": 0, "several": 36}, {"before": 0, "several": 38}),
+    Row("messages that had another addressee", "unknown", {"accompanied": 14}, {"accompanied": 13}),
+    Row("messages to nobody else", "unknown", {"alone": 7}, {"alone": 8}),
+    Row("messages beside its most frequent companion", "unknown", {"partners": 3, "most": 9}, {"partners": 3, "most": 10}),
+    Row("surprise that it is never alone: sets of several addressees of 300", "unknown", {"several_sets": 125}, {"several_sets": 126}),
+    Row("the same, where there is no earlier mail", "unknown", {"before": 0, "several_sets": 81}, {"before": 0, "several_sets": 82}),
     Row("parties beside it, where there is no earlier mail", "unknown", {"before": 0, "partners": 6}, {"before": 0, "partners": 5}),
-    Row("covers its senders' mail, which has several addressees anyway", "unknown", {"several": 290, "during": 22}, {"several": 290, "during": 23}),
+    Row("covers its senders' mail, which has several addressees anyway", "unknown", {"several_sets": 290, "during": 25}, {"several_sets": 290, "during": 26}),
 )  # fmt: skip
 
 
@@ -111,19 +134,60 @@ def _figures(changes: dict[str, Any]) -> str:
 
 
 def test_an_address_beside_each_of_many_parties_is_shown_though_mail_has_several_addressees_anyway() -> None:
-    usual = replace(UNSEEN, several=290, during=400, messages=6, accompanied=6, sole=6, threads=6, partners=6, most=5)
+    usual = replace(
+        UNSEEN,
+        several_sets=290,
+        during=400,
+        messages=6,
+        accompanied=6,
+        together=6,
+        sole=6,
+        threads=6,
+        groups=6,
+        partners=6,
+        most=5,
+    )
     assert usual.surprise < 1
     assert usual.stands_out(START)
     assert not usual.is_collector(START)
     for change in (
-        {"threads": 4},
-        {"partners": 2, "people": 4},
-        {"sole": 2},
+        {"together": 4},
         {"alone": 2},
-        {"crowd": 7.0},
+        {"accompanied": 2, "partners": 1},
+        {"crowd": 12.0},
         {"messages": 4, "threads": 4},
+        {"wrote": True},
     ):
         assert not replace(usual, **change).stands_out(START), change
+
+
+def test_points_are_the_sum_of_what_they_are_given_for_and_the_score_grows_with_them() -> None:
+    for unit in (SHOWN, UNSEEN, replace(UNSEEN, known_blind=2), replace(SHOWN, rotation=4)):
+        weights = unit.weights(START)
+        assert all(weights.values())
+        assert unit.points(START) == pytest.approx(-9.5 + sum(weights.values()))
+    assert replace(UNSEEN, known_blind=2).points(START) == pytest.approx(UNSEEN.points(START) + 1.5)
+    scores = [replace(SHOWN, groups=count).score(START) for count in range(1, 31)]
+    assert scores == sorted(scores)
+    assert 0 < scores[0] < scores[-1] <= 1
+
+
+@pytest.mark.property
+@settings(max_examples=100)
+@given(st.data())
+def test_any_figures_give_a_score_and_a_surprise(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 10_000))
+    part = st.integers(0, count)
+    sets = data.draw(st.integers(0, 10_000))
+    unit = replace(
+        SHOWN, messages=count, known_blind=data.draw(part), accompanied=data.draw(part), together=data.draw(part), sole=data.draw(part), most=data.draw(part),
+        groups=data.draw(st.integers(0, count)), alone=data.draw(st.integers(0, 100)), partners=data.draw(st.integers(0, 500)), during=data.draw(st.integers(0, 20_000)),
+        before=data.draw(st.integers(0, 100)), ahead=data.draw(st.integers(0, 100)), reaches_back=data.draw(st.booleans()),
+        sets=sets, several_sets=data.draw(st.integers(0, sets)), crowd=data.draw(st.floats(0, 50)),
+    )  # fmt: skip
+    assert unit.surprise >= 0
+    assert 0 <= unit.score(START) <= 1
+    assert not unit.is_collector(START) or unit.score(START) > 0.9
 
 
 def test_one_that_takes_a_turn_is_the_only_stranger_and_hidden_for_sure_or_in_all_its_senders_mail() -> None:
@@ -137,28 +201,46 @@ def test_one_that_takes_a_turn_is_the_only_stranger_and_hidden_for_sure_or_in_al
 
 def test_limits_are_told_for_each_kind_of_evidence() -> None:
     told = sentences(
-        [Sent(100, 0, 50, 10, 150), Sent(30, 0, 3, 1, 33), Sent(0, 200, 0, 20, 200), Sent(0, 40, 0, 36, 40), Sent(0, 4, 0, 0, 4)]
+        [
+            Sent(100, 0, 50, 10, 150),
+            Sent(30, 0, 3, 1, 33),
+            Sent(0, 200, 20, 20, 200),
+            Sent(0, 400, 40, 320, 400),
+            Sent(0, 4, 0, 0, 4),
+        ]
     )
     assert len(told) == 4
     assert "100 messages with headers, from 1 sender with earlier mail" in told[0]
-    assert "fewer than 5 messages or 4 conversations" in told[0]
-    assert "less than 80% of a sender's mail" in told[1]
+    assert "fewer than 5 messages or 4 conversations, or among fewer than 40 of one sender's," in told[0]
+    assert "less than 80% of a sender's mail and from its first 20 messages on" in told[1]
     assert (
-        "240 messages without headers, from 2 senders: an address on fewer than 5 to 28, depending on the sender, of them"
+        "600 messages without headers, from 2 senders: an address on fewer than 7 to 62, depending on the sender, of one sender's"
         in told[2]
     )
-    assert told[3] == "4 messages without headers, from 1 sender: too few of each sender to tell anything."
+    assert told[3] == "4 messages without headers, from 1 sender: too few of each sender to call an address probable."
     assert sentences([]) == ["No mail of ours lies in the window: nothing can be said of unknown recipients."]
 
 
 def test_without_a_window_each_recipient_is_compared_with_the_mail_before_it() -> None:
     (told,) = sentences([Sent(100, 0, 0, 10, 150)], bounded=False)
-    assert "fewer than 5 messages, or there from the first days on less than 80% of a sender's mail" in told
+    assert "fewer than 5 messages, or there from the first 20 messages on less than 80% of a sender's mail" in told
 
 
-@pytest.mark.parametrize(("several", "sent", "least"), [(0, 100, 5), (50, 100, 5), (80, 100, 16), (100, 100, 90)])
-def test_the_more_company_is_usual_the_more_messages_it_takes(several: int, sent: int, least: int) -> None:
-    assert Sent(0, 100, 0, several, sent).least == least
+@pytest.mark.parametrize(
+    ("unknown", "before", "several", "sets", "least"),
+    [
+        (100, 50, 0, 100, 5),
+        (100, 50, 20, 100, 9),
+        (100, 50, 80, 100, 61),
+        (100, 50, 100, 100, 80),
+        (39, 50, 0, 100, 39),
+        (4, 50, 0, 100, 5),
+    ],
+)
+def test_the_more_company_is_usual_the_more_messages_it_takes(
+    unknown: int, before: int, several: int, sets: int, least: int
+) -> None:
+    assert Sent(0, unknown, before, several, sets).least == least
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def _successors(
     pairs = [
         (apart, unit.uid, name, earlier)
         for unit in units
-        if unit.is_collector(start)
+        if unit.may_be_an_heir(start)
         for apart, name, earlier in predecessors(connection, unit, start)
     ]
     messages = {unit.uid: unit.messages for unit in units}
@@ -83,7 +83,7 @@ def _findings(unit: Unit, addresses: Sequence[str], start: datetime | None) -> I
             score=unit.score(start),
             reason=sentence(named, unit, start, collector=collector),
             blind_only=True,
-            features=features(unit),
+            features=features(unit, start),
         )
 
 
@@ -133,4 +133,4 @@ def _limits(connection: duckdb.DuckDBPyConnection, scope: Scope) -> list[str]:
     return limits(connection, scope.policy.window_for(scope.incident).start)
 
 
-DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=3)
+DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=4)

@@ -8,10 +8,13 @@ from typing import Any
 
 import duckdb
 
-from forensics.detectors.blind_copy.unit import COVERED_SHARE, MIN_MESSAGES, Unit
+from forensics.detectors.blind_copy.unit import COVERED_SHARE, MIN_MESSAGES, MIN_THREADS, Unit
 
 __all__ = ["addresses_of", "company", "passing", "predecessors", "units_inside"]
 
+OPEN_ADDRESSES = (
+    5  # of a domain that we wrote to; where no message went to two of them, they have no more in common than a provider
+)
 CROWD = 50  # recipients; a mailing to more says nothing of who stands beside whom
 STANDING_SHARE, STANDING_MESSAGES = 0.5, 20  # what goes along with most mail of its senders is no addressee of it
 
@@ -23,10 +26,16 @@ WITH met AS (
   FROM copied c JOIN addresses a USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY a.registrable
 ),
 wrote AS (SELECT DISTINCT registrable FROM addresses SEMI JOIN (SELECT sid AS aid FROM messages) USING (aid)),
+large AS (SELECT registrable FROM addresses WHERE NOT own GROUP BY registrable HAVING count(*) >= $many),
+open AS (
+  SELECT registrable FROM copied c JOIN (SELECT aid, registrable FROM addresses SEMI JOIN large USING (registrable)) a USING (aid)
+  WHERE c.judged AND NOT c.trace_only AND (c.visible OR c.sent_at < $start::TIMESTAMPTZ)
+  GROUP BY registrable HAVING count(DISTINCT aid) >= $many AND count(DISTINCT msg) = count(*)
+),
 domains AS (
-  SELECT registrable, list_contains($shared, registrable) AS shared,
+  SELECT registrable, list_contains($shared, registrable) OR o.registrable IS NOT NULL AS shared,
          visible OR w.registrable IS NOT NULL OR coalesce(first_use < $start::TIMESTAMPTZ, false) AS known
-  FROM met LEFT JOIN wrote w USING (registrable)
+  FROM met LEFT JOIN wrote w USING (registrable) LEFT JOIN open o USING (registrable)
 ),
 named AS (
   SELECT aid, address, domain, own, indicator, coalesce(known AND NOT shared, false) AS related,
@@ -55,7 +64,7 @@ GROUP BY u.uid, c.msg
 # How much of each sender's mail a unit received, in all the evidence
 _SHARES = """
 CREATE OR REPLACE TEMP TABLE shares AS
-SELECT u.uid, c.sid, count(DISTINCT c.msg) AS messages
+SELECT u.uid, c.sid, count(DISTINCT c.msg) AS messages, min(c.sent_at) AS first_at, max(c.sent_at) AS last_at
 FROM copied c JOIN units u USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY ALL
 """
 
@@ -79,7 +88,9 @@ ever AS (
   FROM copied JOIN units USING (aid) WHERE judged AND NOT trace_only GROUP BY uid
 ),
 wrote AS (SELECT DISTINCT uid FROM (SELECT DISTINCT sid FROM messages) m JOIN units u ON u.aid = m.sid),
-bounds AS (SELECT uid, sid, first_inside, last_inside FROM inside JOIN (SELECT DISTINCT uid, sid FROM candidates) USING (uid)),
+each AS (SELECT uid, sid, count(*) AS n FROM candidates GROUP BY ALL),
+main AS (SELECT uid, max(n) AS main FROM each GROUP BY uid),
+bounds AS (SELECT uid, sid, first_inside, last_inside FROM inside JOIN each USING (uid)),
 compared AS (
   SELECT b.uid, sum(coalesce(CASE WHEN $start::TIMESTAMPTZ IS NULL THEN f.n ELSE s.n END, 0))::BIGINT AS before,
          sum(coalesce(l.n, 0) - coalesce(f.n, 0))::BIGINT AS during,
@@ -90,12 +101,12 @@ compared AS (
   ASOF LEFT JOIN (SELECT sid, sent_at, n FROM timeline) s ON s.sid = b.sid AND s.sent_at < coalesce($start::TIMESTAMPTZ, b.first_inside)
   GROUP BY b.uid
 )
-SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, known_blind, alias_only, first_inside, last_inside, first_use,
+SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, main, known_blind, alias_only, first_inside, last_inside, first_use,
        coalesce(ever_visible, false) AS ever_visible, w.uid IS NOT NULL AS wrote,
        coalesce(before, 0) AS before, coalesce(during, 0) AS during, coalesce(ahead, 0) AS ahead,
        coalesce((SELECT min(sent_at) < $start::TIMESTAMPTZ FROM timeline), false) AS reaches_back
 FROM inside i JOIN (SELECT uid, any_value(unit) AS unit, min(domain) AS domain, any_value(related) AS related FROM units GROUP BY uid) n USING (uid) LEFT JOIN ever USING (uid) LEFT JOIN wrote w USING (uid)
-LEFT JOIN compared USING (uid)
+LEFT JOIN compared USING (uid) JOIN main USING (uid)
 """
 
 # Nothing but blind copies connects a stranger with us, and not before the window
@@ -112,18 +123,34 @@ SELECT * FROM features
 WHERE known_blind > 0 OR (uid IN (SELECT uid FROM suspects) AND (messages >= $least OR (messages > 1 AND messages >= $covered * during)))
 """
 
-# What goes along with most mail of its senders is no addressee of it: how many others a message has is counted without
+# What goes along with most mail of a sender, as long as it is there and whoever else is addressed, is no addressee of that mail
 _STANDING = """
 CREATE OR REPLACE TEMP TABLE standing AS
-SELECT s.uid FROM shares s JOIN (SELECT sid, count(*) AS sent FROM messages WHERE judged GROUP BY sid) m USING (sid)
-GROUP BY s.uid HAVING sum(s.messages) >= $messages AND sum(s.messages) >= $share * sum(m.sent)
-UNION SELECT uid FROM suspects WHERE covers
+WITH spans AS (SELECT * FROM shares WHERE messages >= $messages),
+counted AS (
+  SELECT s.uid, s.sid, s.messages, coalesce(l.n, 0) - coalesce(f.n, 0) AS sent
+  FROM spans s
+  ASOF LEFT JOIN timeline f ON f.sid = s.sid AND f.sent_at < s.first_at
+  ASOF LEFT JOIN timeline l ON l.sid = s.sid AND l.sent_at <= s.last_at
+),
+frequent AS (SELECT uid, sid FROM counted WHERE messages >= $share * sent),
+whole AS (
+  SELECT s.uid FROM shares s JOIN (SELECT sid, count(*) AS sent FROM messages WHERE judged GROUP BY sid) m USING (sid)
+  GROUP BY s.uid HAVING sum(s.messages) >= $messages AND sum(s.messages) >= $share * sum(m.sent)
+  UNION SELECT uid FROM suspects WHERE covers
+),
+likely AS (SELECT uid, sid FROM frequent UNION SELECT s.uid, s.sid FROM shares s SEMI JOIN whole USING (uid)),
+various AS (
+  SELECT u.uid, c.sid FROM copied c JOIN units u USING (aid) SEMI JOIN likely l ON l.uid = u.uid AND l.sid = c.sid JOIN parties p USING (msg)
+  GROUP BY ALL HAVING count(DISTINCT p.parties) >= $various
+)
+SELECT uid, sid FROM various UNION SELECT s.uid, s.sid FROM shares s SEMI JOIN whole USING (uid)
 """
 
 _ADDRESSEES = """
 CREATE OR REPLACE TEMP TABLE addressees AS
-SELECT m.msg, m.sid, count(u.uid) AS others
-FROM messages m LEFT JOIN (SELECT c.msg, c.aid, u.uid FROM copied c JOIN units u USING (aid) ANTI JOIN standing USING (uid)
+SELECT m.msg, m.sid, m.sent_at, m.receivers, count(u.uid) AS others, coalesce(sum(hash(u.uid)), 0) AS company
+FROM messages m LEFT JOIN (SELECT DISTINCT c.msg, c.aid, u.uid FROM copied c JOIN units u USING (aid) ANTI JOIN standing s ON s.uid = u.uid AND s.sid = c.sid
                            WHERE NOT c.trace_only AND c.entry IS NULL) u USING (msg)
 WHERE m.judged AND NOT m.attempt GROUP BY ALL
 """
@@ -131,33 +158,35 @@ WHERE m.judged AND NOT m.attempt GROUP BY ALL
 # Who stands beside a suspect: `others` addressees of its message without itself, and the units most often among them
 _COMPANY = """
 WITH all_strangers AS (SELECT * FROM candidates SEMI JOIN suspects USING (uid)),
-strangers AS (SELECT msg, count(*) FILTER (s.uid IS NULL) AS units FROM all_strangers LEFT JOIN standing s USING (uid) GROUP BY msg),
+strangers AS (SELECT c.msg, count(*) FILTER (s.uid IS NULL) AS units FROM all_strangers c LEFT JOIN standing s ON s.uid = c.uid AND s.sid = c.sid GROUP BY c.msg),
 mine AS (SELECT * FROM all_strangers SEMI JOIN telling USING (uid)),
 counted AS (
-  SELECT m.uid, m.msg, m.sid, m.sent_at, a.others - CASE WHEN s.uid IS NULL THEN m.addresses ELSE 0 END AS others,
-         t.units <= (s.uid IS NULL)::INT AS sole
-  FROM mine m JOIN addressees a USING (msg) JOIN strangers t USING (msg) LEFT JOIN standing s ON s.uid = m.uid
+  SELECT m.uid, m.msg, m.sid, m.sent_at, m.parties, a.others - CASE WHEN s.uid IS NULL THEN m.addresses ELSE 0 END AS others,
+         a.company - CASE WHEN s.uid IS NULL THEN m.addresses * hash(m.uid)::HUGEINT ELSE 0 END AS company,
+         a.receivers > m.addresses AS together, t.units <= (s.uid IS NULL)::INT AS sole
+  FROM mine m JOIN addressees a USING (msg) JOIN strangers t USING (msg) LEFT JOIN standing s ON s.uid = m.uid AND s.sid = m.sid
 ),
 beside AS (
   SELECT m.uid, m.msg, o.uid AS other, o.own, c.aid
   FROM mine m JOIN messages w USING (msg) JOIN copied c USING (msg) JOIN units o ON o.aid = c.aid AND o.uid != m.uid
-  WHERE w.receivers <= $crowd AND NOT c.trace_only AND o.uid NOT IN (SELECT uid FROM standing)
+  ANTI JOIN standing s ON s.uid = o.uid AND s.sid = m.sid
+  WHERE w.receivers <= $crowd AND NOT c.trace_only AND c.entry IS NULL
 ),
 partners AS (SELECT uid, count(DISTINCT other) FILTER (NOT own) AS partners, count(DISTINCT aid) AS people FROM beside GROUP BY uid),
 most AS (SELECT uid, max(n) AS most FROM (SELECT uid, other, count(DISTINCT msg) AS n FROM beside WHERE NOT own GROUP BY ALL) GROUP BY uid),
-usual AS (SELECT sid, count(*) AS sent, count(*) FILTER (others >= 2) AS several FROM addressees GROUP BY sid),
+usual AS (SELECT sid, count(DISTINCT company) AS sets, count(DISTINCT company) FILTER (others >= 2) AS several_sets FROM addressees GROUP BY sid),
 lone AS (
   SELECT u.uid, count(DISTINCT c.msg) AS alone FROM copied c JOIN units u USING (aid) SEMI JOIN telling USING (uid) JOIN messages m USING (msg)
   WHERE c.judged AND c.in_window AND NOT c.trace_only AND NOT c.visible AND m.receivers <= 1 GROUP BY u.uid
 ),
 habit AS (
-  SELECT uid, sum(u.sent - d.mine)::BIGINT AS rest, sum(u.several - d.several)::BIGINT AS several
-  FROM (SELECT c.uid, c.sid, count(*) AS mine, count(*) FILTER (a.others >= 2) AS several
-        FROM counted c JOIN addressees a USING (msg) GROUP BY ALL) d JOIN usual u USING (sid) GROUP BY uid
+  SELECT uid, sum(u.sets)::BIGINT AS sets, sum(u.several_sets)::BIGINT AS several_sets
+  FROM (SELECT DISTINCT uid, sid FROM counted) JOIN usual u USING (sid) GROUP BY uid
 )
 SELECT c.uid, count(*) FILTER (c.others >= 1) AS accompanied, count(*) FILTER (c.sole) AS sole, coalesce(avg(c.others), 0) AS crowd, coalesce(any_value(p.partners), 0) AS partners,
        coalesce(any_value(p.people), 0) AS people, coalesce(any_value(t.most), 0) AS most,
-       coalesce(any_value(l.alone), 0) AS alone, any_value(h.rest) AS rest, any_value(h.several) AS several, list_sort(list(DISTINCT c.sid)) AS sids
+       coalesce(any_value(l.alone), 0) AS alone, list_sort(list(DISTINCT c.sid)) AS sids,
+       count(*) FILTER (c.together) AS together, count(DISTINCT c.company) AS groups, any_value(h.sets) AS sets, any_value(h.several_sets) AS several_sets
 FROM counted c LEFT JOIN partners p USING (uid) LEFT JOIN most t USING (uid) LEFT JOIN habit h USING (uid) LEFT JOIN lone l USING (uid)
 GROUP BY c.uid ORDER BY c.uid
 """
@@ -171,7 +200,7 @@ def units_inside(connection: duckdb.DuckDBPyConnection, start: datetime | None, 
     the window has no start), `during` theirs between its first and its last copy. Left out are units of which nothing can be told: perhaps
     blind, perhaps not, and on few messages.
     """
-    connection.execute(_UNITS, {"start": start, "shared": sorted(shared)})
+    connection.execute(_UNITS, {"start": start, "shared": sorted(shared), "many": OPEN_ADDRESSES})
     for statement in (_PARTIES, _CANDIDATES, _SHARES, _TIMELINE):
         connection.execute(statement)
     connection.execute(_FEATURES, {"start": start})
@@ -185,7 +214,7 @@ def company(connection: duckdb.DuckDBPyConnection) -> dict[int, dict[str, Any]]:
 
     What always went along with most mail of its senders is company of nobody, and so is a stranger that does so since it came.
     """
-    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE})
+    connection.execute(_STANDING, {"messages": STANDING_MESSAGES, "share": STANDING_SHARE, "various": MIN_THREADS})
     connection.execute(_ADDRESSEES)
     return {row["uid"]: row for row in _rows(connection, _COMPANY, {"crowd": CROWD})}
 
@@ -196,41 +225,47 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, A
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-# Who received most of the same senders' earlier mail, and nothing since a unit appeared: an archive that moved, say
+# Who received most of the same senders' earlier mail, and stood on none of a unit's messages while it ended: an archive that moved, say
 _PREDECESSORS = """
 WITH ours AS (SELECT DISTINCT sid FROM candidates WHERE uid = $uid),
 each AS (
-  SELECT u.uid, c.sid, count(DISTINCT c.msg) FILTER (c.sent_at < $first) AS earlier, min(c.sent_at) AS begun,
-         max(c.sent_at) AS last, bool_or(c.visible) AS visible
-  FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid)
-  WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY u.uid, c.sid
+  SELECT u.uid, c.msg, min(c.sent_at) AS sent_at, bool_or(c.visible) AS visible, bool_or(n.msg IS NOT NULL) AS met
+  FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid) LEFT JOIN (SELECT msg FROM candidates WHERE uid = $uid) n USING (msg)
+  WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY ALL
 ),
 others AS (
-  SELECT uid, sum(earlier)::BIGINT AS earlier, min(begun) AS begun, max(last) AS last, bool_or(visible) AS visible FROM each GROUP BY uid
-),
-after AS (SELECT e.uid, count(*) AS since FROM each e JOIN candidates m ON m.uid = $uid AND m.sid = e.sid AND m.sent_at > e.last GROUP BY e.uid)
+  SELECT uid, count(*) FILTER (sent_at < $first) AS earlier, count(*) FILTER (sent_at BETWEEN $first AND $until) AS meanwhile, count(*) FILTER (met) AS met,
+         min(sent_at) AS begun, max(sent_at) AS last, bool_or(visible) AS visible
+  FROM each GROUP BY uid
+)
 SELECT n.unit, o.earlier, abs(epoch(last - $first)) AS apart
-FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid) JOIN after USING (uid)
-WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $before, $least) AND since >= greatest($least, $share * $messages)
+FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid)
+WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $sent, $least) AND met <= $met * $messages
+  AND (meanwhile + $messages) / $during >= $kept * earlier / $sent
+  AND -$messages * log2(greatest(1 - earlier / $sent, 0.02)) >= $chance
   AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
 ORDER BY apart, earlier DESC, n.unit
 """
 HANDOVER = 10  # days: servers move one after another
 SETTLED = timedelta(30)  # where the window has no start, what began so long before it ended is no passing guest
-SUCCEEDED_SHARE = 0.5
+SUCCEEDED_SHARE = 0.5  # of the earlier mail
+KEPT_SHARE = 0.8  # of that part, since
+MET_SHARE = 0.02  # of the messages; one that took another's place never stood beside it
+BY_CHANCE = 10  # bits: how unlikely it is that they never met
 
 
 def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[float, str, int]]:
     """Blind recipients of the same senders whose mail ended when this unit's began: seconds between, name, and how many earlier messages it had.
 
-    Of each sender's mail, most of the unit's part is later than that end: where all mail ends, no recipient of it has been replaced. They were there before the window: of two strangers that came inside it, one excuses nothing of the other.
+    Both never went along with the same message, and together they went along with as much as the earlier one had before. It was there before
+    the window: of two strangers that came inside it, one excuses nothing of the other.
     """
-    first = unit.first_inside
-    if first is None or unit.share < SUCCEEDED_SHARE:
+    first, sent = unit.first_inside, unit.before + unit.ahead
+    if first is None or not sent or not unit.during:
         return []
     bounds = {
-        "uid": unit.uid, "first": first, "before": unit.before, "share": SUCCEEDED_SHARE, "days": HANDOVER, "least": REGULAR, "messages": unit.messages,
-        "settled": start or first - SETTLED,
+        "uid": unit.uid, "first": first, "until": unit.last_inside, "sent": sent, "during": unit.during, "share": SUCCEEDED_SHARE, "kept": KEPT_SHARE, "met": MET_SHARE,
+        "chance": BY_CHANCE, "days": HANDOVER, "least": REGULAR, "messages": unit.messages, "settled": start or first - SETTLED,
     }  # fmt: skip
     return [(row["apart"], row["unit"], row["earlier"]) for row in _rows(connection, _PREDECESSORS, bounds)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,40 +11,44 @@ import duckdb
 
 from forensics.detectors.blind_copy.unit import (
     ALONE_SHARE,
-    COVERED_SHARE,
     MIN_BASELINE,
-    MIN_COVERED,
     MIN_MESSAGES,
+    MIN_SILENCE,
     MIN_THREADS,
-    WORTH_A_LOOK,
+    Unit,
 )  # fmt: skip
 
 __all__ = ["Sent", "limits", "sentences"]
 
 _SENT = """
 SELECT count(*) FILTER (m.in_window AND m.header_known) AS known, count(*) FILTER (m.in_window AND NOT m.header_known) AS unknown,
-       count(*) FILTER (m.sent_at < $start::TIMESTAMPTZ) AS before, count(*) FILTER (a.others >= 2) AS several, count(*) AS sent
+       count(*) FILTER (m.sent_at < $start::TIMESTAMPTZ) AS before, count(DISTINCT a.company) FILTER (a.others >= 2) AS several, count(DISTINCT a.company) AS sets
 FROM messages m JOIN addressees a USING (msg) GROUP BY m.sid HAVING known + unknown > 0
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One sender's mail: inside the window with and without headers, before it, and how much of all of it had several addressees."""
+    """One sender's mail: inside the window with and without headers, before it, and how many of its sets of addressees had several."""
 
     known: int
     unknown: int
     before: int
     several: int
-    sent: int
+    sets: int
 
     @property
     def least(self) -> int:
-        """Messages without headers that an address must be on, always beside somebody else, to stand out among this sender's."""
-        usual = (self.several + 1) / (self.sent + 2)
-        by_chance = math.ceil(WORTH_A_LOOK / -math.log2(usual))
-        covering = max(MIN_COVERED, math.ceil(COVERED_SHARE * self.unknown))
-        return max(MIN_MESSAGES, min(by_chance, covering))
+        """Messages without headers that an address must be on to be called probable, each beside another party: one more than there are, if all are too few."""
+        return bisect_left(range(MIN_MESSAGES, self.unknown + 1), True, key=self._suffice) + MIN_MESSAGES
+
+    def _suffice(self, count: int) -> bool:
+        collector = Unit(
+            uid=0, unit="", domain="", related=False, messages=count, threads=count, senders=1, main=count, known_blind=0, alias_only=False, first_inside=None,
+            last_inside=None, first_use=None, ever_visible=False, wrote=False, before=self.before, during=self.unknown, accompanied=count, together=count, sole=count,
+            partners=count, people=count, most=1, groups=count, sets=self.sets, several_sets=self.several, crowd=1.0,
+        )  # fmt: skip
+        return collector.is_collector(None)
 
 
 def limits(connection: duckdb.DuckDBPyConnection, start: datetime | None) -> list[str]:
@@ -65,15 +69,21 @@ def sentences(senders: Sequence[Sent], *, bounded: bool = True) -> list[str]:
         told += _with_headers(
             shown,
             "",
-            f"fewer than {MIN_MESSAGES} messages, or there from the first days on less than {ALONE_SHARE:.0%} of a sender's mail,",
+            f"fewer than {MIN_MESSAGES} messages, or there from the first {MIN_BASELINE} messages on less than {ALONE_SHARE:.0%} of a sender's mail,",
         )
     else:
         compared = [one for one in shown if one.before >= MIN_BASELINE]
         uncompared = [one for one in shown if one.before < MIN_BASELINE]
         told += _with_headers(
-            compared, " with earlier mail to compare", f"fewer than {MIN_MESSAGES} messages or {MIN_THREADS} conversations"
+            compared,
+            " with earlier mail to compare",
+            f"fewer than {MIN_MESSAGES} messages or {MIN_THREADS} conversations, or among fewer than {MIN_SILENCE} of one sender's,",
         )
-        told += _with_headers(uncompared, " with next to no earlier mail", f"less than {ALONE_SHARE:.0%} of a sender's mail")
+        told += _with_headers(
+            uncompared,
+            " with next to no earlier mail",
+            f"less than {ALONE_SHARE:.0%} of a sender's mail and from its first {MIN_BASELINE} messages on",
+        )
     return told + _without_headers([one for one in senders if one.unknown])
 
 
@@ -95,14 +105,14 @@ def _without_headers(senders: Sequence[Sent]) -> list[str]:
     if telling:
         least = [one.least for one in telling]
         span = f"{min(least)}" if min(least) == max(least) else f"{min(least)} to {max(least)}, depending on the sender,"
-        usual = sum(one.several for one in telling) / sum(one.sent for one in telling)
+        usual = sum(one.several for one in telling) / max(1, sum(one.sets for one in telling))
         told.append(
-            f"{_messages(one.unknown for one in telling)} without headers, from {_senders(telling)}: an address on fewer than {span} of them would not stand "
-            f"out, since {usual:.0%} of these senders' mail has several addressees anyway; nor would one beside fewer than two other parties."
+            f"{_messages(one.unknown for one in telling)} without headers, from {_senders(telling)}: an address on fewer than {span} of one sender's would not "
+            f"stand out as probable, since {usual:.0%} of these senders' conversations have several addressees anyway; nor would one beside fewer than three other parties."
         )
     if silent:
         told.append(
-            f"{_messages(one.unknown for one in silent)} without headers, from {_senders(silent)}: too few of each sender to tell anything."
+            f"{_messages(one.unknown for one in silent)} without headers, from {_senders(silent)}: too few of each sender to call an address probable."
         )
     return told
 

@@ -11,19 +11,27 @@ from forensics.detectors.blind_copy.unit import MIN_BASELINE, Unit
 __all__ = ["features", "sentence"]
 
 
-def features(unit: Unit) -> tuple[tuple[str, str], ...]:
+def features(unit: Unit, start: datetime | None) -> tuple[tuple[str, str], ...]:
     """Every figure that counted, by name, as a person can check it."""
     shown: list[tuple[str, Any]] = [
         ("messages", unit.messages), ("known to be blind", unit.known_blind), ("threads", unit.threads), ("senders", unit.senders),
         ("share", f"{unit.share:.0%}"), ("messages of these senders in that time", unit.during),
-        ("messages of these senders before", unit.before), ("first seen", zulu(unit.first_use)),
+        ("messages of these senders before the window", unit.before), ("and in it before the first copy", unit.ahead),
+        ("messages of its most frequent sender", unit.main), ("first seen", zulu(unit.first_use)),
         ("ever in To or Cc", "yes" if unit.ever_visible else "no"), ("ever wrote to us", "yes" if unit.wrote else "no"),
         ("messages with other addressees", unit.accompanied), ("messages to it alone", unit.alone), ("the only stranger in", unit.sole), ("external parties beside it", unit.partners),
         ("messages with its most frequent companion", unit.most),
-        ("of these senders' other messages with several addressees", f"{unit.several} of {unit.rest}"),
+        ("messages that anybody else received", unit.together), ("different company", unit.groups),
+        ("of these senders' sets of addressees with several", f"{unit.several_sets} of {unit.sets}"),
     ]  # fmt: skip
     if unit.rotation:
         shown.append(("recipients that took turns", unit.rotation))
+    shown.append(
+        (
+            "points",
+            f"{unit.points(start):+.1f}: " + ", ".join(f"{name} {value:+.1f}" for name, value in unit.weights(start).items()),
+        )
+    )
     return tuple((name, str(value)) for name, value in shown)
 
 
@@ -51,6 +59,8 @@ def sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool)
         text += " It was there since the first mail of these senders, which is younger than the evidence: ask whether it was set up with them."
     if unit.service:
         text += f" It belongs to {unit.service}."
+    if unit.is_stranger(start) and unit.may_be_somebodys and not collector:
+        text += " All but a few came from one sender, over too few messages to tell it from somebody who helps that sender."
     if not collector:
         text += " This is not the pattern of a collecting address."
     return text
@@ -65,8 +75,15 @@ def _history(unit: Unit, start: datetime | None) -> str:
     ]
     known = f"In the evidence it {' and '.join(facts)}."
     if unit.before >= MIN_BASELINE:
-        return f"None of the {unit.before} earlier messages of the same senders went to it. {known}"
-    return f"There was nothing to compare with: only {unit.before} earlier messages of these senders are in the evidence. {known}"
+        return f"None of the {unit.compared} earlier messages of the same senders went to it. {known}"
+    if unit.compared >= MIN_BASELINE:
+        return (
+            f"Next to nothing of these senders from before the window is in the evidence ({unit.before}), but none of the {unit.ahead} messages that "
+            f"they sent in it before its first copy went to it. {known}"
+        )
+    return (
+        f"There was nothing to compare with: only {unit.compared} earlier messages of these senders are in the evidence. {known}"
+    )
 
 
 def _beside(unit: Unit) -> str:
@@ -78,4 +95,4 @@ def _beside(unit: Unit) -> str:
     alone = (
         f"it received {unit.alone} message{'s' * (unit.alone != 1)} alone" if unit.alone else "it never received a message alone"
     )
-    return f"{text}; {alone}, while {unit.several} of these senders' {unit.rest} other messages had several addressees."
+    return f"{text}; {alone}, while {unit.several_sets} of the {unit.sets} sets of addressees of these senders' mail have more than one."
