@@ -85,19 +85,24 @@ def audited(
     return forensics.audit(*roots, out=out, incident="postmark-mcp", policy=policy, options=chosen, executor=executor)
 
 
+# below tables/: cut as the run likes, or telling who took what in and when
+_OF_THE_RUN = frozenset({"fragments", "raw_defects", "raw_statements", "raw_members", "receipts", "custody"})
+
+
 def comparable(case: Case) -> dict[str, bytes]:
-    """Every report and table of a case by path; parts, which are cut as the run likes, and the run's own times are left out."""
+    """Every report and table of a case by path; parts, which are cut as the run likes, and the run's own times and custody are left out."""
     found = {}
+    head = case.summary["run"]["custody_head"].encode()  # of this run's log: reports print it
     for place in [*case.report.rglob("*"), *case.tables.rglob("*")]:
         name = place.relative_to(case.path).as_posix()
-        if place.is_dir() or name.split("/")[1] in {"fragments", "raw_defects", "raw_statements", "receipts"}:
+        if place.is_dir() or name.split("/")[1] in _OF_THE_RUN:
             continue
         content = place.read_bytes()
         if name.endswith("summary.json"):
             summary = json.loads(content)
             del summary["run"]
             content = json.dumps(summary, sort_keys=True).encode()
-        found[name] = content
+        found[name] = content.replace(head, b"0" * 64)
     return found
 
 

@@ -241,6 +241,18 @@ def replace(case: Case, put: Callable[[Path], object]) -> None:
     put(place)
 
 
+def linked(place: Path) -> None:
+    """The same content, but elsewhere."""
+    away = place.parents[2] / "away"
+    place.rename(away)
+    place.symlink_to(away)
+
+
+def piped(place: Path) -> None:
+    place.unlink()
+    os.mkfifo(place)
+
+
 CHANGES: dict[str, Callable[[Case], object]] = {
     "evidence": lambda case: flip(case.path.parent / "ev" / "relay" / "mail.log"),
     "evidence gone": lambda case: (case.path.parent / "ev" / "box.mbox").unlink(),
@@ -254,6 +266,9 @@ CHANGES: dict[str, Callable[[Case], object]] = {
     "report gone": lambda case: (case.report / "people.csv").unlink(),
     "report added": lambda case: (case.report / "more.csv").write_text("x"),
     "hidden file added": lambda case: (case.path / ".hidden").write_text("x"),
+    "folder a link": lambda case: linked(case.tables / "people"),
+    "log a link": lambda case: linked(case.path / LOG),
+    "log a pipe": lambda case: piped(case.path / LOG),
     "link added": lambda case: (case.report / "link").symlink_to("nowhere"),
     "metadata": lambda case: flip(case.path / "case.toml"),
     "log": lambda case: flip(case.path / LOG),
@@ -278,11 +293,27 @@ def test_every_change_is_found(copy: Case, change: str) -> None:
     assert all(isinstance(one, str) and "\n" not in one for one in found)
 
 
-def test_the_key_and_a_spill_folder_are_no_difference(copy: Case) -> None:
+def test_what_is_not_covered_is_no_difference_and_is_said(copy: Case) -> None:
     (copy.path / "case.key").unlink()
     (copy.path / ".spill").mkdir()
     (copy.path / ".spill" / "duckdb_temp").write_text("x")
-    assert forensics.verify(copy) == []
+    (copy.path / "revealed").mkdir()
+    (copy.path / "revealed" / "credentials.csv").write_text("x")
+    (copy.path / "report" / "empty").mkdir()  # no byte is in it, and no sha256sum knows of it
+    (copy.path / "case.toml").chmod(0o644)
+    os.utime(copy.path / "case.toml", (0, 0))
+    found = forensics.verification(copy)
+    assert found.problems == ()
+    assert any("handed on without its key" in one for one in found.remarks)
+    for words in ("modes", "times", "folders without a file", ".spill", "revealed", "case.lock"):
+        assert words in found.remarks[-1]
+
+
+def test_a_device_that_a_hostile_manifest_names_does_not_keep_anybody_waiting(copy: Case) -> None:
+    climb = os.path.relpath("/dev/zero", copy.path.resolve())
+    with (copy.path / MANIFEST).open("ab") as stream:
+        stream.write(f"{'0' * 64}  {climb}\n".encode())
+    assert f"{climb}: cannot be read: neither a file nor a folder" in forensics.verify(copy)
 
 
 def test_an_audit_that_never_finished_is_said_to_be_so(tmp_path: Path) -> None:
@@ -295,7 +326,7 @@ def test_an_audit_that_never_finished_is_said_to_be_so(tmp_path: Path) -> None:
 def test_every_input_is_in_the_log_before_the_end_with_its_hash(finished: Path) -> None:
     entries = read_log(finished / "case" / LOG)
     assert [entry["action"] for entry in entries] == [
-        "audit begun", *["evidence hashed"] * 3, "audit finished", "reports written",
+        "audit begun", *["evidence hashed"] * 3, "tables written", "audit finished", "reports written",
     ]  # fmt: skip
     hashes = {entry["path"]: entry["sha256"] for entry in entries if entry["action"] == "evidence hashed"}
     assert hashes == {f"ev/{name}": file_sha256(finished / "ev" / name) for name in ("box.mbox", "page.json", "relay/mail.log")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -40,12 +41,17 @@ def spans(member: Member, *, divisible: bool, size: int = SPAN) -> list[Span]:
 
 
 class MemberSource:
-    """A span of a member as parsers read it (`plugins.Source`). What broke while reading lies in `problems` afterwards."""
+    """A span of a member as parsers read it (`plugins.Source`). What broke while reading lies in `problems` afterwards.
 
-    def __init__(self, span: Span, member: Member) -> None:
+    With `hashing`, what is read of a packed member is hashed on the way, and its rest is read where a parser stops early.
+    """
+
+    def __init__(self, span: Span, member: Member, *, hashing: bool = False) -> None:
         self.span = span
         self.member = member
         self.problems: list[tuple[int, str]] = []
+        self._hashing = hashing and not _is_plain(member)  # the hash of a plain file is that of the item
+        self._whole: tuple[int, str] | None = None
 
     @property
     def name(self) -> str:
@@ -59,18 +65,51 @@ class MemberSource:
         """
         begin = self.span.start if start is None else start
         known = self.member.size if _is_plain(self.member) else -1
+        digest = hashlib.sha256() if self._hashing and not begin and self._whole is None else None
         at = 0
         try:
             with self.member.open() as stream:
                 at = skip(stream, begin)
-                while block := stream.read(BLOCK if known < 0 else min(BLOCK, max(known - at, 0))):
-                    at += len(block)
-                    yield block
+                try:
+                    while block := stream.read(BLOCK if known < 0 else min(BLOCK, max(known - at, 0))):
+                        at += len(block)
+                        if digest is not None:
+                            digest.update(block)
+                        yield block
+                except GeneratorExit:
+                    if digest is not None:  # the reader has enough; the stream stands here now, and nowhere else so cheaply
+                        self._whole = _rest(stream, at, digest)
+                    raise
         except Exception as error:  # noqa: BLE001  hostile bytes make decoders fail in every way there is
             self.problems.append((at, _why(error)))
             return
+        if digest is not None:
+            self._whole = at, digest.hexdigest()
         if at < known:
             self.problems.append((at, "the file is shorter than when it was hashed: it was changed during the run"))
+
+    def hashed(self) -> tuple[int, str] | None:
+        """Size and SHA-256 of a packed member, all of it; (bytes that could be read, "") where it is damaged, None for a plain file.
+
+        Costs a reading only where none has begun at its start.
+        """
+        if not self._hashing:
+            return None
+        if self._whole is None and not self.problems:
+            for _ in self.blocks(0):
+                pass
+        return self._whole or (max((at for at, _ in self.problems), default=0), "")
+
+
+def _rest(stream: BinaryIO, at: int, digest: hashlib._Hash) -> tuple[int, str]:
+    """Size and hash of a stream of which `at` bytes are in the hash; the hash is "" where it breaks."""
+    try:
+        while block := stream.read(BLOCK):
+            at += len(block)
+            digest.update(block)
+    except Exception:  # noqa: BLE001  hostile bytes make decoders fail in every way there is
+        return at, ""
+    return at, digest.hexdigest()
 
 
 def _is_plain(member: Member) -> bool:

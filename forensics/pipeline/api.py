@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from forensics.case import Case
-from forensics.custody import LOG, check_log, check_manifest, check_seal
 from forensics.evidence import Problem, find
 from forensics.incident import NO_INCIDENT, Incident
-from forensics.pipeline.audit import NoEvidenceError, Silence, Watcher
+from forensics.pipeline.audit import NoEvidenceError
 from forensics.pipeline.executor import Lost, Serial, default_executor
+from forensics.pipeline.verification import verification
+from forensics.pipeline.watcher import Silence, Watcher
 from forensics.plugins import ROOMS, Found, discover
 from forensics.policy import NO_POLICY, Policy
 from forensics.sweep import Examined, Search, Triage, answer, cut, examine
@@ -25,12 +26,13 @@ def installed() -> dict[str, list[Found]]:
     return {room: discover(room) for room in ROOMS}
 
 
-def verify(case: Case, progress: Callable[[int], None] = lambda _: None) -> list[str]:
-    """What no longer holds of a case, in sentences: evidence, tables, reports, manifest and custody log; empty if all does."""
-    problems = check_log(case.path / LOG)
-    problems += check_manifest(case.path, case.files(), progress)
-    problems += check_seal(case.path)
-    return problems
+def verify(case: Case, progress: Callable[[int], None] = lambda _: None, *, signer: str | Path | None = None) -> list[str]:
+    """What no longer holds of a case, in sentences; empty if all does: evidence, tables, reports, manifest, log and signature.
+
+    `signer` demands that signer: a fingerprint, or a file with a public key. Without it any key's signature will do, so that the
+    answer proves that nothing was changed since somebody signed, but not who: see `verification`.
+    """
+    return list(verification(case, signer=signer, progress=progress).problems)
 
 
 def triage(

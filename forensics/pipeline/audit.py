@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import tomli_w
 
 from forensics import __version__
-from forensics.case import CONTRACT, Case, CaseError, engine
+from forensics.case import CONTRACT, Case, CaseError, engine, full_disk_told
 from forensics.coverage import Seen, Stretch, conclude, held_against, last_record, survey
-from forensics.custody import LOG, CustodyLog, file_sha256, manifest_entries, write_manifest
+from forensics.custody import LOG, CustodyLog, Signer, key_check, seal
 from forensics.dates import zulu
 from forensics.envelopes import infer_own_domains, lay_out
 from forensics.evidence import SPAN, Item, Problem, find, hashed
@@ -23,16 +23,21 @@ from forensics.incident import NO_INCIDENT, Incident
 from forensics.leaks import RuleFile, load_rules, rule_files
 from forensics.mapping import load_mapping
 from forensics.model import Defect, Finding, Limits
+from forensics.people import PERSON_GROUPS
 from forensics.pipeline.answers import Answers, Asked, answer
 from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
+from forensics.pipeline.cluster import Cluster
 from forensics.pipeline.collected import NONE_FOUND, Found, collected
+from forensics.pipeline.custody_record import Taken, hashes_of_tables, store_custody, store_members
 from forensics.pipeline.defects import defect_rows, unread_items
 from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
 from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, parse_batch, parsers, plan, remove_strays
 from forensics.pipeline.metadata import metadata
+from forensics.pipeline.sealing import refuse_changed, seal_again, signer_of
 from forensics.pipeline.second_pass import Content, batches, lost, read_batch, wanted
 from forensics.pipeline.summary import Told, summarise
 from forensics.pipeline.unflagged import Unflagged, store_unflagged
+from forensics.pipeline.watcher import Silence, Watcher
 from forensics.plugins import ROOMS, Detector, Parser, Reporter, Scope, discover
 from forensics.policy import NO_POLICY, Policy
 from forensics.stitch import stitch
@@ -53,32 +58,13 @@ class NoEvidenceError(Exception):
     """Nothing that was handed in could be read as evidence; the message lists why, file by file."""
 
 
-class Watcher(Protocol):
-    """Is told how far the run has come; units are bytes for hashing and parsing, messages for content."""
-
-    def step(self, title: str, total: int | None = None) -> None:
-        """A new step begins, with its size if that is known."""
-
-    def advance(self, amount: int) -> None:
-        """So much of the current step is done."""
-
-
-class Silence:
-    """A watcher that shows nothing."""
-
-    def step(self, title: str, total: int | None = None) -> None:
-        """See `Watcher.step`."""
-
-    def advance(self, amount: int) -> None:
-        """See `Watcher.advance`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a user may choose. Nothing here changes how evidence is read, only how much and where."""
 
     content: str = "exposed"
     workers: int | None = None
+    scheduler: str = ""  # of a Dask cluster that does the work instead: tcp://host:port, or tls://
     year: int | None = None
     zone: timezone | None = None
     key_file: Path | None = None
@@ -89,6 +75,7 @@ class Options:
     rules: tuple[Path, ...] = ()  # more rules on credentials and personal data, in our form or another scanner's
     span_size: int = SPAN
     limits: Limits = field(default_factory=Limits)
+    signing_key: Signer | Path | None = None  # of the case; without one FORENSICS_SIGNING_KEY, else the user's own
 
 
 def audit(
@@ -103,9 +90,10 @@ def audit(
     """Read evidence, find unexpected copies and what was in them, and write a case folder at `out`.
 
     `incident` is a value, the name of a shipped incident, a file, or None (behaviour only). Evidence is opened read-only.
-    A run that was interrupted resumes: parts that exist are not made again. Raises NoEvidenceError, CaseError, IncidentError,
-    MappingError, RuleError.
+    A run that was interrupted resumes: parts that exist are not made again. Raises NoEvidenceError, CaseError (also where another
+    run has the folder, or the disk is full), IncidentError, MappingError, RuleError, CustodyError, ClusterError.
     """
+    signer = signer_of(options.signing_key)
     rules = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else NO_POLICY
     known = incident if isinstance(incident, Incident) else Incident.load(incident) if incident else NO_INCIDENT
     known, remarks = with_bundles(known, options.indicators, own=rules.domains)
@@ -113,17 +101,20 @@ def audit(
     mapped(mappings)  # a mistake is said before hours of reading
     more_rules = rule_files(options.rules)
     load_rules(*more_rules)
+    case = Case.create(Path(out), key_file=options.key_file)
+    chosen = executor or (Cluster(options.scheduler, case.path) if options.scheduler else default_executor(options.workers))
     run = _Run(
-        case=Case.create(Path(out), key_file=options.key_file),
+        case=case,
         incident=known,
         policy=rules,
         mappings=mappings,
         more_rules=more_rules,
         remarks=remarks,
         options=options,
-        executor=executor or default_executor(options.workers),
+        executor=chosen,
         watcher=watcher or Silence(),
         started=datetime.now(UTC),
+        signer=signer,
     )
     named = (
         policy,
@@ -136,7 +127,8 @@ def audit(
     )
     files = [one for one in named if isinstance(one, str | Path)]
     skip = frozenset(Path(one).resolve() for one in files)  # what steers the audit is no evidence, even if it lies among it
-    return run.go([Path(one) for one in evidence], skip)
+    with case.locked(), full_disk_told(case.path):
+        return run.go([Path(one) for one in evidence], skip)
 
 
 @dataclass(slots=True)
@@ -150,22 +142,32 @@ class _Run:
     executor: Executor
     watcher: Watcher
     started: datetime
+    signer: Signer
     mappings: Mappings = ()
     more_rules: tuple[RuleFile, ...] = ()
     remarks: tuple[str, ...] = ()  # on indicators that were handed in
     found: Found = NONE_FOUND  # collected folders among the evidence
+    taken: list[Taken] = field(default_factory=list)
 
     def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
         chosen_detectors(self.options.detectors)  # a misspelt name is said before hours of reading
         log = CustodyLog(self.case.path / LOG)
         with suppress(FileNotFoundError):
             (self.case.path / "case.toml").unlink()  # unfinished from here on
-        log.append("audit begun", evidence=[str(root.absolute()) for root in roots], case=str(self.case.path.resolve()))
+        known = self.policy.case
+        log.append(
+            "audit begun", evidence=[str(root.absolute()) for root in roots], case=str(self.case.path.resolve()),
+            number=known.number, custodian=known.custodian, role=known.role, key_check=key_check(self.case.key),
+        )  # fmt: skip
         items, problems, duplicates = self._take_in(roots, skip, log)
         if not items:
             raise NoEvidenceError(_nothing(roots, problems))
         self.found = collected([*items.values(), *duplicates])
         problems += self.found.problems
+        for one in self.found.collections:
+            log.append(
+                "collection taken in", provider=one.provider, folder=one.folder, finished=one.is_finished, files=len(one.files)
+            )
         receipts, planned = self._parse({key: item for key, item in items.items() if key not in self.found.papers})
         if not any(receipt.parsers for receipt in receipts):
             raise NoEvidenceError(_nothing(roots, [*problems, *(Problem(_path(items, d), d.reason) for d in planned)]))
@@ -187,16 +189,30 @@ class _Run:
                 problems.append(one)
             elif not one[1].is_relative_to(inside):  # a case folder below its own evidence is not evidence
                 found.append(one)
-        self.watcher.step("Hashing evidence", sum(place.stat().st_size for _, place in found if place.exists()))
+        size = sum(place.stat().st_size for _, place in found if place.exists())
+        if short := self.case.short_of(size):
+            self.watcher.warn(
+                f"{inside}: this disk may be too small; by estimate it lacks {short / 1e6:,.0f} MB. What is read is kept when it fills up."
+            )
+        self.watcher.step("Hashing evidence", size)
         items: dict[str, Item] = {}
         duplicates: list[Item] = []
-        for shown, place in found:
-            item = hashed(shown, place, self.watcher.advance)
+        if isinstance(self.executor, Cluster):
+            joined = self.executor.check(place for _, place in found)
+            log.append("cluster joined", scheduler=joined.scheduler, workers=list(joined.workers))
+            hashes = self.executor.hashed(found, self.watcher.advance)
+        else:
+            hashes = (hashed(shown, place, self.watcher.advance) for shown, place in found)
+        for item in hashes:
             if isinstance(item, Problem):
                 problems.append(item)
                 log.append("evidence refused", path=item.path, reason=item.reason)
                 continue
-            log.append("evidence hashed", path=item.path, location=str(item.location), size=item.size, sha256=item.sha256)
+            self.taken.append(Taken(item, zulu(datetime.now(UTC))))
+            log.append(
+                "evidence hashed", evidence=item.id, path=item.path, location=str(item.location), size=item.size, sha256=item.sha256,
+                acquired="handed in",
+            )  # fmt: skip
             first, *again = sorted([item, *([items[item.id]] if item.id in items else [])], key=lambda known: known.path)
             items[item.id] = first
             duplicates += again
@@ -205,9 +221,8 @@ class _Run:
     def _parse(self, items: dict[str, Item]) -> tuple[list[Receipt], list[Defect]]:
         defects: list[Defect] = []
         planned: list[Batch] = []
-        for one in plan(
-            self.case.tables, self.case.key, list(items.values()), self.options.span_size, self.mappings, self.more_rules
-        ):
+        tables = self.case.tables.resolve()  # as workers see it, wherever they were started
+        for one in plan(tables, self.case.key, list(items.values()), self.options.span_size, self.mappings, self.more_rules):
             if isinstance(one, Defect):
                 defects.append(one)
             else:
@@ -300,15 +315,20 @@ class _Run:
         )  # fmt: skip
         conclusion = conclude(answered.stretches, seen)
         finished = datetime.now(UTC)
+        for name in CONTRACT:
+            self.case.write_contract(name, answered.tables[name])
+        self.case.write_rows("person_groups", answered.tables["person_groups"], PERSON_GROUPS)
+        _store(connection, self.case)
+        store_custody(connection, self.case, self.taken, self.policy, self.found.collections, answered.clocks)
+        store_members(self.case, answered.receipts)
+        tables, digest = hashes_of_tables(self.case)
+        head = log.append("tables written", tables=tables, sha256=digest)
         told = Told(
             answered.asked, answered.tables, answered.stretches, conclusion, window, self._window_basis(), answered.own_basis,
             answered.clocks, sum(item.size for item in items.values()), len(items) - unread_items(answered.tables["defects"], items),
-            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished)}, answered.unflagged, self.remarks, answered.limits,
+            {"version": __version__, "started": zulu(self.started), "finished": zulu(finished), "custody_head": head}, answered.unflagged, self.remarks, answered.limits,
             answered.compared,
         )  # fmt: skip
-        for name in CONTRACT:
-            self.case.write_contract(name, answered.tables[name])
-        _store(connection, self.case, items)
         self.case.write_summary(summarise(connection, told))
         connection.close()
         write_reports(self.case)
@@ -317,8 +337,7 @@ class _Run:
             tomli_w.dumps(metadata(self.incident, self.policy, self.options, self.mappings, used, self.more_rules))
         )
         evidence = {item.location: item.sha256 for item in [*items.values(), *answered.duplicates]}
-        manifest = write_manifest(self.case.path, evidence, self.case.files())
-        log.append("audit finished", conclusion=conclusion.word, manifest=file_sha256(manifest))
+        seal(log, evidence, self.case.files, self.signer, "audit finished", conclusion=conclusion.word)
 
     def _parsers(self) -> dict[str, Parser]:
         return {**parsers(), **mapped(self.mappings)}
@@ -367,25 +386,34 @@ def chosen_detectors(asked: Iterable[str | Detector]) -> list[Detector]:
     return [found[name] for name in sorted(wanted_names)]
 
 
-def write_reports(case: Case, names: Iterable[str] | None = None) -> list[Path]:
-    """Write all default reports, or those named. Raises CaseError on an unknown name."""
+def chosen_reporters(names: Iterable[str] | None = None) -> list[Reporter]:
+    """The default reporters, those named, or with "all" every one, by name. Raises CaseError on an unknown name."""
     found: dict[str, Reporter] = {one.name: one.plugin for one in discover("reporters") if one.plugin is not None}
-    chosen = list(names) if names is not None else [name for name, plugin in found.items() if plugin.default]
-    unknown = [name for name in chosen if name not in found]
+    chosen = set(names) if names is not None else {name for name, plugin in found.items() if plugin.default}
+    if "all" in chosen:
+        chosen = chosen - {"all"} | set(found)
+    unknown = sorted(chosen - set(found))
     if unknown:
-        msg = f"no reporter is named {unknown[0]!r}; there are {', '.join(sorted(found))}"
+        msg = f"no reporter is named {unknown[0]!r}; there are {', '.join(sorted(found))}, and all"
         raise CaseError(msg)
-    return [path for name in sorted(chosen) for path in found[name].write(case, case.report)]
+    return [found[name] for name in sorted(chosen)]
 
 
-def report(case: Case, formats: Iterable[str] | None = None) -> list[Path]:
-    """Write a finished case's reports again and seal the case anew; returns the paths written. Raises CaseError."""
-    written = write_reports(case, formats)
-    own = {path.relative_to(case.path).as_posix() for path in case.files()}
-    evidence = {case.path / name: digest for name, digest in manifest_entries(case.path).items() if name not in own}
-    manifest = write_manifest(case.path, evidence, case.files())
-    log = CustodyLog(case.path / LOG)
-    log.append("reports written", reports=[path.name for path in written], manifest=file_sha256(manifest))
+def write_reports(case: Case, names: Iterable[str] | None = None) -> list[Path]:
+    """Write what `chosen_reporters` names; returns the paths written. Raises CaseError."""
+    return [path for reporter in chosen_reporters(names) for path in reporter.write(case, case.report)]
+
+
+def report(case: Case, formats: Iterable[str] | None = None, *, signing_key: Signer | Path | None = None) -> list[Path]:
+    """Write a finished case's reports again, seal and sign the case anew; returns the paths written.
+
+    Raises CaseError, also where anything but reports was changed since the last seal, and CustodyError on a key that cannot be used.
+    """
+    signer = signer_of(signing_key)
+    with case.locked(), full_disk_told(case.path):
+        refuse_changed(case, but_reports=True)
+        written = write_reports(case, formats)
+        seal_again(case, "reports written", signer, reports=[path.name for path in written])
     return written
 
 
@@ -406,7 +434,7 @@ def _exposed_times(connection: duckdb.DuckDBPyConnection, verdict: str) -> list[
     return [at.astimezone(UTC) if at else None for (at,) in rows]
 
 
-def _store(connection: duckdb.DuckDBPyConnection, case: Case, items: dict[str, Item]) -> None:
+def _store(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     """Keep the tables that the answers came from, for notebooks and later questions."""
     for name, query in (
         ("links", 'SELECT evidence, member, start, "end", source, kind, message_key, basis FROM links ORDER BY ALL'),
@@ -417,8 +445,6 @@ def _store(connection: duckdb.DuckDBPyConnection, case: Case, items: dict[str, I
         ("statements", "SELECT * FROM statements ORDER BY ALL"),
     ):
         case.write_table(name, connection.sql(query).to_arrow_table())
-    frame = [{"evidence": one.id, "path": one.path, "size": one.size, "sha256": one.sha256} for one in items.values()]
-    case.write_rows("evidence", sorted(frame, key=lambda row: str(row["path"])), ("evidence", "path", "size", "sha256"))
 
 
 def _path(items: dict[str, Item], defect: Defect) -> str:

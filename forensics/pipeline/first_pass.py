@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forensics.case import write_file, write_part
+from forensics.case import aside, is_full, write_file, write_part
 from forensics.columns import OBSERVATIONS, Encoder, defect_table, statement_table
 from forensics.evidence import Item, Member, MemberSource, Problem, first_bytes, head_of, members, spans
 from forensics.leaks import RuleFile, load_rules, redact
@@ -29,7 +28,13 @@ __all__ = ["Batch", "Mappings", "Receipt", "Work", "identify", "mapped", "parse_
 BATCH_BYTES = 32 << 20
 BATCH_ITEMS = 400
 FLUSH = 10_000  # fragments held before they are written as one row group
-FORMAT = 3  # of the parts; a change makes old ones unfit for resuming
+FORMAT = 4  # of the parts; a change makes old ones unfit for resuming
+
+
+# of packed members, hashed where they are decoded; a damaged one has no hash
+MEMBERS = pa.schema(
+    [("evidence", pa.string()), ("member", pa.string()), ("size", pa.int64()), ("sha256", pa.string()), ("parser", pa.string())]
+)
 
 
 @lru_cache(maxsize=1)
@@ -172,8 +177,8 @@ class PartWriter:
         self._key, self._redact = key, redact_reply
         self._encoder, self._room = Encoder(key, redact_reply), FLUSH
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._aside = target.with_name(target.name + ".new")
-        self._stream = os.fdopen(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        self._half = contextlib.ExitStack()
+        self._stream = self._half.enter_context(self._half.enter_context(aside(target)).open("wb"))
         self._writer = pq.ParquetWriter(
             self._stream, OBSERVATIONS, compression="zstd", compression_level=1, use_dictionary=_RECURRING
         )
@@ -198,10 +203,16 @@ class PartWriter:
 
     def close(self) -> None:
         """Write what is left and give the part its name."""
-        self._flush()
-        self._writer.close()
-        self._stream.close()
-        self._aside.replace(self.target)
+        with self._half:
+            self._flush()
+            self._writer.close()
+
+    def abandon(self, error: BaseException) -> None:
+        """Leave nothing of a part that cannot be finished."""
+        with contextlib.suppress(Exception):  # it writes its end, which may be what cannot be done
+            self._writer.close()
+        self._writer.is_open = False  # else it tries again when it is collected
+        self._half.__exit__(type(error), error, error.__traceback__)
 
 
 class _Parts:
@@ -214,6 +225,7 @@ class _Parts:
         self.writers: dict[str, PartWriter] = {}
         self.defects: list[Defect] = []
         self.statements: list[Statement] = []
+        self.members: list[tuple[str, str, int, str, str]] = []
         self.fragments = 0
 
     def add(self, parser: str, record: Fragment | Defect | Statement) -> None:
@@ -231,16 +243,28 @@ class _Parts:
 
     def close(self) -> dict[str, list[str]]:
         """Finish every part; returns the paths below `tables/`."""
-        parts: dict[str, list[str]] = {"fragments": [], "defects": [], "statements": []}
+        parts: dict[str, list[str]] = {"fragments": [], "defects": [], "statements": [], "members": []}
         for _, writer in sorted(self.writers.items()):
             writer.close()
             parts["fragments"].append(f"fragments/{writer.target.name}")
-        for name, table in (("defects", defect_table(self.defects)), ("statements", statement_table(self.statements))):
+        for name, table in (
+            ("defects", defect_table(self.defects)),
+            ("statements", statement_table(self.statements)),
+            (
+                "members",
+                pa.Table.from_pylist([dict(zip(MEMBERS.names, row, strict=True)) for row in self.members], schema=MEMBERS),
+            ),
+        ):
             if table.num_rows:
                 target = self.batch.tables / f"raw_{name}" / f"{self.batch.name}.parquet"
                 write_part(target, table)
                 parts[name].append(f"raw_{name}/{target.name}")
         return parts
+
+    def abandon(self, error: BaseException) -> None:
+        """Leave nothing half written."""
+        for writer in self.writers.values():
+            writer.abandon(error)
 
 
 @rare_collections()
@@ -252,13 +276,18 @@ def parse_batch(batch: Batch) -> Receipt:
         return known
     parts = _Parts(batch)
     used: set[str] = set()
-    for work in batch.works:
-        for parser, record in _records(work, batch.mappings):
-            if parser:
-                used.add(parser)
-            parts.add(parser, record)
+    try:
+        for work in batch.works:
+            for parser, record in _records(work, batch.mappings, parts.members):
+                if parser:
+                    used.add(parser)
+                parts.add(parser, record)
+        written = parts.close()
+    except BaseException as error:
+        parts.abandon(error)
+        raise
     done = Receipt(
-        batch.name, parts.close(), parts.fragments, len(parts.defects), sorted(used), sum(_size(work) for work in batch.works)
+        batch.name, written, parts.fragments, len(parts.defects), sorted(used), sum(_size(work) for work in batch.works)
     )
     receipt.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_file(receipt, json.dumps(_plain(done), sort_keys=True) + "\n")
@@ -286,7 +315,10 @@ def _size(work: Work) -> int:
     return work.item.size if work.span.end < 0 else work.span.end - work.span.start
 
 
-def _records(work: Work, mappings: Mappings) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
+def _records(
+    work: Work, mappings: Mappings, hashes: list[tuple[str, str, int, str, str]]
+) -> Iterator[tuple[str, Fragment | Defect | Statement]]:
+    """The records of one piece of work with their parser; the hashes of packed members go into `hashes`."""
     for member in members(work.item):
         if isinstance(member, Problem):
             inside = member.path.removeprefix(work.item.path).removeprefix("/")
@@ -299,11 +331,15 @@ def _records(work: Work, mappings: Mappings) -> Iterator[tuple[str, Fragment | D
             if problem and broken:
                 problem = f"{broken}, and no parser knows what is left: not read"
         span = Span(work.item.id, member.name, work.span.start, work.span.end)
+        source = MemberSource(span, member, hashing=True)
         if problem:
             yield "", Defect(span, "", problem)
+        else:
+            yield from ((name, record) for record in _read(reader_of(name, mappings), source))
+        if (hashed := source.hashed()) is not None:  # where the stream was read in order anyway, or was met for the first time
+            hashes.append((work.item.id, member.name, *hashed, name))
+        if problem:
             continue
-        source = MemberSource(span, member)
-        yield from ((name, record) for record in _read(reader_of(name, mappings), source))
         yield from (
             ("", Defect(Span(span.evidence, span.member, at, at), name, why)) for at, why in dict.fromkeys(source.problems)
         )
@@ -313,7 +349,9 @@ def _read(parser: Parser, source: MemberSource) -> Iterable[Fragment | Defect | 
     """A parser's records; should it raise against its promise, that is a defect of its span and not the end of the run."""
     try:
         yield from parser.read(source)
-    except Exception as error:  # noqa: BLE001  a foreign parser may fail in any way
+    except Exception as error:  # a foreign parser may fail in any way
+        if isinstance(error, OSError) and is_full(error):  # that is our machine's, and no word on the evidence
+            raise
         yield Defect(source.span, parser.name, f"the parser failed ({type(error).__name__}): the rest of this span is not read")
 
 
@@ -326,7 +364,7 @@ def remove_strays(receipts: Sequence[Receipt], tables: Path, note: Callable[[str
     """Delete parts and receipts that are not of this run: left by other evidence, other versions, or a crash."""
     kept = {tables / part for receipt in receipts for listed in receipt.parts.values() for part in listed}
     kept |= {tables / "receipts" / f"{receipt.name}.json" for receipt in receipts}
-    for folder in ("fragments", "raw_defects", "raw_statements", "receipts"):
+    for folder in ("fragments", "raw_defects", "raw_statements", "raw_members", "receipts"):
         for place in sorted((tables / folder).glob("*")):
             if place not in kept:
                 place.unlink()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from forensics import __version__
@@ -34,9 +36,10 @@ def metadata(
         "schema_version": 1,
         "version": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
-        "incident": {"name": incident.name, "source": incident.source},
+        "incident": {"name": incident.name, "source": incident.source, "digest": _digest(incident)},
         "policy": {
             "source": policy.source,
+            "digest": _digest(policy),
             "own_domains": list(policy.domains),
             "expected": len(policy.expected),
         },
@@ -68,3 +71,13 @@ def metadata(
 def _given(options: Options) -> list[Found]:
     """Detectors that the caller handed in as values: no file of theirs is known."""
     return [Found("detectors", one.name, "given by the caller", one) for one in options.detectors if isinstance(one, Detector)]
+
+
+def _digest(steering: Incident | Policy) -> str:
+    """SHA-256 over what an incident or a policy says, in canonical JSON; where it was read from and its comments leave no mark."""
+    said = {name: value for name, value in asdict(steering).items() if name != "source"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)

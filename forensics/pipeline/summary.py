@@ -78,6 +78,8 @@ def summarise(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, An
         "case": {
             "number": policy.case.number, "custodian": policy.case.custodian, "role": policy.case.role,
             "discovered_at": policy.case.discovered_at, "aware_at": policy.case.aware_at, "contact": policy.case.contact,
+            "phase": policy.case.phase or "initial", "version": policy.case.version, "supersedes": policy.case.supersedes,
+            "customers_named": bool(policy.customers), "severity": policy.severity.as_data(),
         },
         "window": {"start": zulu(told.window.start) or None, "end": zulu(told.window.end) or None, "basis": told.window_basis},
         "conclusion": told.conclusion.word,
