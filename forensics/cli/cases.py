@@ -1,4 +1,4 @@
-"""What is asked of a finished case, and of this installation: `report`, `verify`, `show`."""
+"""What is asked of a finished case, and of this installation: `report`, `show`."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from rich.table import Table
 
 import forensics
 from forensics.cli.app import app
-from forensics.cli.console import EXIT_BROKEN, EXIT_USAGE, data, errors, harmless, stop, talk
+from forensics.cli.console import EXIT_USAGE, data, errors, harmless, stop
+from forensics.cli.custody import SigningKey, signing
+from forensics.cli.reveal import reveal
 
-__all__ = ["report", "show", "verify"]
+__all__ = ["report", "show"]
 
 
 @app.command(epilog="Example: [bold]forensics report case --as html,csv[/bold]")
-def report(
+def report(  # noqa: PLR0917  options of a command
     case: Annotated[Path, typer.Argument(help="A finished case folder.")],
-    formats: Annotated[str | None, typer.Option("--as", help="Comma list of reporters; default: all usual ones.")] = None,
+    formats: Annotated[str | None, typer.Option("--as", help="Comma list of reporters, or all; default: the usual ones.")] = None,
+    revealing: Annotated[
+        bool, typer.Option("--reveal", help="Also write every credential in full, to a file of its own; asks first.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="With --reveal: why the values are needed; goes on record.")] = "",
+    by: Annotated[str, typer.Option("--by", help="With --reveal: who asks, if not the account that runs this.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="With --reveal: do not ask.")] = False,
+    signing_key: SigningKey = None,
 ) -> None:
     """Write a case's reports again."""
     with errors():
         names = [name.strip() for name in formats.split(",") if name.strip()] if formats else None
-        for path in forensics.report(forensics.Case.open(case), names):
+        if revealing:
+            reveal(forensics.Case.open(case), names, reason, by, sure=yes, signing_key=signing(signing_key))
+            return
+        if reason or by or yes:
+            stop("--reason, --by and --yes go with --reveal", EXIT_USAGE)
+        for path in forensics.report(forensics.Case.open(case), names, signing_key=signing(signing_key)):
             sys.stdout.write(f"{harmless(str(path))}\n")
-
-
-@app.command(epilog="Example: [bold]forensics verify case[/bold]")
-def verify(case: Annotated[Path, typer.Argument(help="A finished case folder.")]) -> None:
-    """Hash evidence, tables and reports again and check the custody log; exit 12 if anything differs."""
-    with errors(), talk.status("Hashing ..."):
-        problems = forensics.verify(forensics.Case.open(case))
-    for problem in problems:
-        sys.stdout.write(harmless(problem.replace("\n", " ")) + "\n")
-    if problems:
-        stop(f"{len(problems)} difference(s): the case does not hold as it was written", EXIT_BROKEN)
-    talk.print("Evidence, tables, reports and custody log are as the audit left them.", style="green")
 
 
 @app.command(epilog="Example: [bold]forensics show parsers[/bold]")
