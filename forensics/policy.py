@@ -13,6 +13,7 @@ from forensics.addresses import ascii_domain, canonical, domain_of, is_within
 from forensics.dates import zulu
 from forensics.incident import Incident, IncidentError, read_window
 from forensics.model import ANY_TIME, Window
+from forensics.severity import NO_OVERRIDE, Override, SeverityError
 
 __all__ = ["NO_POLICY", "CaseFacts", "Expected", "HostWindow", "Policy", "Server"]
 
@@ -67,7 +68,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """`[case]`: number, custodian, role (controller, processor), when discovered and aware, contact."""
+    """`[case]`: number, custodian, role (controller, processor), when discovered and aware, contact.
+
+    `phase` of the notification is "initial", "supplement" or "final"; `version` and `supersedes` name it and the one before.
+    """
 
     number: str = ""
     custodian: str = ""
@@ -75,6 +79,9 @@ class CaseFacts:
     discovered_at: str = ""
     aware_at: str = ""
     contact: str = ""
+    phase: str = ""
+    version: str = ""
+    supersedes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,9 @@ class Policy:
     servers: tuple[Server, ...] = ()
     case: CaseFacts = CaseFacts()
     source: str = ""
+    customers: tuple[str, ...] = ()  # domains of customers
+    staff: tuple[str, ...] = ()  # domains of staff who are not at own domains: contractors, a parent company
+    severity: Override = NO_OVERRIDE  # inputs of the severity formula that the organisation sets itself
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
@@ -105,11 +115,11 @@ class Policy:
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str) -> Policy:
         """A policy from parsed TOML; `source` is named in errors."""
-        _known(data, {"organisation", "expected", "window", "host_window", "servers", "case"}, source)
+        _known(data, {"organisation", "expected", "window", "host_window", "servers", "case", "severity"}, source)
         organisation = data.get("organisation", {})
-        _known(organisation, {"domains", "name"}, f"{source}: [organisation]")
+        _known(organisation, {"domains", "name", "customers", "staff"}, f"{source}: [organisation]")
         return cls(
-            domains=tuple(sorted(map(ascii_domain, _texts(organisation, "domains", f"{source}: [organisation]")))),
+            domains=_domains(organisation, "domains", source),
             expected=tuple(_expected(one, source) for one in _tables(data, "expected", source)),
             window=read_window(data.get("window", {}), source),
             host_windows=tuple(_host_window(one, source) for one in _tables(data, "host_window", source)),
@@ -123,6 +133,9 @@ class Policy:
             ),
             case=_case_facts(data.get("case", {}), source),
             source=source,
+            customers=_domains(organisation, "customers", source),
+            staff=_domains(organisation, "staff", source),
+            severity=_severity(data.get("severity", {}), source),
         )
 
     def joined(self, other: Policy) -> Policy:
@@ -136,6 +149,9 @@ class Policy:
             servers=tuple(dict.fromkeys((*self.servers, *other.servers))),
             case=CaseFacts(**facts),
             source=", ".join(one for one in (self.source, other.source) if one),
+            customers=tuple(sorted({*self.customers, *other.customers})),
+            staff=tuple(sorted({*self.staff, *other.staff})),
+            severity=other.severity if other.severity != NO_OVERRIDE else self.severity,
         )
 
     def with_own_domains(self, domains: tuple[str, ...]) -> Policy:
@@ -182,6 +198,10 @@ def _texts(data: Mapping[str, Any], key: str, where: str) -> list[str]:
     return value
 
 
+def _domains(organisation: Mapping[str, Any], key: str, source: str) -> tuple[str, ...]:
+    return tuple(sorted(map(ascii_domain, _texts(organisation, key, f"{source}: [organisation]"))))
+
+
 def _tables(data: Mapping[str, Any], key: str, source: str) -> list[Mapping[str, Any]]:
     value = data.get(key, [])
     if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
@@ -219,7 +239,20 @@ def _midnight(value: object) -> object:
     return f"{value}T00:00:00Z" if value is not None and len(str(value)) == len("2025-09-17") else value
 
 
+_PHASES = ("initial", "supplement", "final")
+
+
 def _case_facts(data: Mapping[str, Any], source: str) -> CaseFacts:
-    names = {"number", "custodian", "role", "discovered_at", "aware_at", "contact"}
-    _known(data, names, f"{source}: [case]")
+    _known(data, {one.name for one in fields(CaseFacts)}, f"{source}: [case]")
+    if data.get("phase", "initial") not in _PHASES:
+        raise IncidentError(f"{source}: [case] phase = {data['phase']!r}: must be {', '.join(_PHASES)}")
     return CaseFacts(**{key: zulu(value) if isinstance(value, datetime) else str(value) for key, value in data.items()})
+
+
+def _severity(data: Any, source: str) -> Override:  # noqa: ANN401  whatever the TOML holds
+    if not isinstance(data, Mapping):
+        raise IncidentError(f"{source}: severity must be written as [severity] with its keys below")
+    try:
+        return Override.from_data(data)
+    except SeverityError as error:
+        raise IncidentError(f"{source}: [severity] {error}") from error

@@ -14,7 +14,7 @@ from forensics.envelopes import RECEIVED
 from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.model import Leak
-from forensics.people import Affected, affected_people
+from forensics.people import Affected, Clues, affected_people, person_groups
 from forensics.pipeline.remarks import remarks
 from forensics.pipeline.second_pass import Content
 from forensics.policy import Policy
@@ -118,7 +118,9 @@ def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
     tables["unexpected_recipients"], hints = _recipient_rows(connection, asked)
     tables["timeline"] = _timeline(copies)
     collectors = frozenset(row["address"] for row in tables["unexpected_recipients"] if row["verdict"] != "possible")
-    tables["people"] = _people(facts, asked, collectors)
+    affected = _affected(facts, asked)
+    tables["people"] = affected_people(affected, asked.policy, collectors)
+    tables["person_groups"] = person_groups(tables["people"], affected, asked.policy)
     return Answers(tables, hints)
 
 
@@ -376,7 +378,7 @@ def _timeline(copies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _people(facts: _Facts, asked: Asked, collectors: frozenset[str]) -> list[dict[str, Any]]:
+def _affected(facts: _Facts, asked: Asked) -> list[Affected]:
     affected = []
     for flagged in facts.flagged:
         key = flagged["message_key"]
@@ -398,6 +400,15 @@ def _people(facts: _Facts, asked: Asked, collectors: frozenset[str]) -> list[dic
                 },
                 kinds=frozenset(leak.kind for leak in leaks if leak.family == "personal"),
                 credentials=frozenset(facts.ids[leak.fingerprint] for leak in leaks if leak.fingerprint in facts.ids),
+                clues=_clues(facts.contents.get(key, ())),
             )
         )
-    return affected_people(affected, asked.policy, collectors)
+    return affected
+
+
+def _clues(contents: Iterable[Content]) -> Clues:
+    """What all stored copies of one message tell of the people in it."""
+    read = [content.clues for content in contents]
+    return Clues(
+        frozenset(one for clues in read for one in clues.names), frozenset(one for clues in read for one in clues.countries)
+    )

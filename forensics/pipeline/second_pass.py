@@ -9,11 +9,12 @@ from functools import lru_cache
 
 import duckdb
 
+from forensics.case import is_full
 from forensics.content import texts
 from forensics.evidence import Item, Member, MemberSource, members, read_ranges
 from forensics.leaks import RuleFile, load_rules, redact, scan
 from forensics.model import Body, Leak, Limits, Span, Text, Unread
-from forensics.people import mentioned
+from forensics.people import NO_CLUES, Clues, clues_in, mentioned
 from forensics.pipeline.executor import rare_collections
 from forensics.pipeline.first_pass import parsers
 from forensics.plugins import Reader, discover
@@ -73,6 +74,7 @@ class Content:
     mentions: frozenset[str]
     attachments: tuple[str, ...]
     flagged: bool = True
+    clues: Clues = NO_CLUES  # who may be one person, and live where; never stored as it stands
 
 
 @lru_cache(maxsize=1)
@@ -160,7 +162,9 @@ def _by_id(name: str, member: Member, here: Sequence[Wanted], batch: ContentBatc
         for span, body in find(MemberSource(Span(member.item.id, member.name, 0, -1), member), list(left)):
             if (one := left.pop(span, None)) is not None:
                 yield _read(one, body, batch)
-    except Exception as error:  # noqa: BLE001  a foreign parser may fail in any way; it costs what it did not give yet
+    except Exception as error:  # a foreign parser may fail in any way; it costs what it did not give yet
+        if isinstance(error, OSError) and is_full(error):  # that is our machine's, and no word on the evidence
+            raise
         reason = f"reading failed ({type(error).__name__})"
     yield from (lost(one, reason) for one in left.values())
 
@@ -173,7 +177,9 @@ def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Cont
         shown = [text for text in found if isinstance(text, Text)]
         scanned = scan(shown, rules, batch.key, one.sent_at)
         subject = redact(body.subject, rules)
-    except Exception as error:  # noqa: BLE001  hostile content must cost its own message at most; the class name tells no secret
+    except Exception as error:  # hostile content must cost its own message at most; the class name tells no secret
+        if isinstance(error, OSError) and is_full(error):  # that is our machine's, and no word on the evidence
+            raise
         return lost(one, f"reading failed ({type(error).__name__})")
     unread = [text for text in found if isinstance(text, Unread)] + list(scanned.unread)
     if 0 <= BODY_BYTES < one.span.end - one.span.start:
@@ -183,5 +189,5 @@ def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Cont
     names = {part.removeprefix("attachment:") for part in (item.part for item in found) if part.startswith("attachment:")}
     return Content(
         one.message_key, one.has_body, subject, tuple(scanned.leaks), tuple(unread), mentioned(shown),
-        tuple(sorted(redact(name, rules) for name in names)),
+        tuple(sorted(redact(name, rules) for name in names)), clues=clues_in(shown),
     )  # fmt: skip

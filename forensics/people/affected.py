@@ -1,4 +1,4 @@
-"""Who is affected: everybody in or named by an exposed message, one row per address."""
+"""One row per affected person, which is one address, with every hint of where it may live."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from typing import Any
 from forensics.addresses import canonical, domain_of
 from forensics.dates import zulu
 from forensics.model import Text
+from forensics.people.clues import MENTION, NO_CLUES, Clues
 from forensics.policy import Policy
 
 __all__ = ["Affected", "affected_people", "mentioned"]
 
-# a plain address in running text; obfuscated ones ("ann at acme") are left to people
-_MENTION = re.compile(
-    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9_][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![A-Za-z0-9-])"
-)
 _NO_PERSON = re.compile(r"^(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster|bounces?)(?:[+-].*)?$")
 _ROLES = ("sender", "to", "cc", "mentioned")
+_VERDICTS = ("confirmed", "probable", "possible")
 
 # country-code top-level domains that say nothing about where somebody lives
-_GENERIC_CC = frozenset({"io", "ai", "co", "me", "tv", "cc", "fm", "to", "ly", "gg", "sh", "ws", "vc", "la"})
+_GENERIC_CC = frozenset({"io", "ai", "co", "me", "tv", "cc", "fm", "to", "ly", "gg", "sh", "ws", "vc", "la", "eu"})
+_ISO = {"uk": "GB"}  # endings that are no ISO 3166 code
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,7 @@ class Affected:
     parties: Mapping[str, frozenset[str]]  # role -> addresses
     kinds: frozenset[str]  # of personal data in it
     credentials: frozenset[str]  # ids
+    clues: Clues = NO_CLUES
 
 
 @dataclass(slots=True)
@@ -53,18 +53,22 @@ def mentioned(texts: Iterable[Text]) -> frozenset[str]:
     found: set[str] = set()
     for text in texts:
         if text.part != "headers" and not text.guessed and "@" in text.text:
-            found.update(canonical(match.group().strip(".'")) for match in _MENTION.finditer(text.text))
+            found.update(canonical(match.group().strip(".'")) for match in MENTION.finditer(text.text))
     return frozenset(one for one in found if not one.endswith("@mtasv.net"))
 
 
 def affected_people(messages: Iterable[Affected], policy: Policy, collectors: frozenset[str]) -> list[dict[str, Any]]:
     """Rows of `people.csv`, sorted by relation and address; `collectors` (unexpected recipients) are no affected persons.
 
-    People are told apart by address alone and never merged by name. Data kinds and credentials are those of all messages
-    in which the person takes part: whose they are, a reader must decide.
+    People are told apart by address alone and never merged by name; who may be one person is told by `person_groups`. Data
+    kinds and credentials are those of all messages in which the person takes part: whose they are, a reader must decide.
     """
     people: dict[str, _Person] = {}
+    hints: dict[str, dict[str, set[tuple[str, str]]]] = {"exposed": {}, "possible": {}}
     for message in messages:
+        where = hints["possible" if message.verdict == "possible" else "exposed"]
+        for address, country, basis in message.clues.countries:
+            where.setdefault(address, set()).add((country, basis))
         for role, addresses in message.parties.items():
             for address in addresses:
                 if address in collectors or "@" not in address or _NO_PERSON.match(address.partition("@")[0]):
@@ -77,10 +81,13 @@ def affected_people(messages: Iterable[Affected], policy: Policy, collectors: fr
                 person.verdicts.add(message.verdict)
                 if message.sent_at is not None:
                     person.times.append(message.sent_at)
-    return [
-        _row(address, people[address], policy)
-        for address in sorted(people, key=lambda one: (_relation(one, people[one], policy), one))
-    ]
+    rows = []
+    for address in sorted(people, key=lambda one: (_relation(one, people[one], policy), one)):
+        person = people[address]
+        # what only possible mail says changes nothing about somebody who is in exposed mail
+        told = hints["possible" if person.verdicts == {"possible"} else "exposed"].get(address, set())
+        rows.append(_row(address, person, policy, told))
+    return rows
 
 
 def _relation(address: str, person: _Person, policy: Policy) -> str:
@@ -89,9 +96,8 @@ def _relation(address: str, person: _Person, policy: Policy) -> str:
     return "mentioned" if person.roles == {"mentioned"} else "correspondent"
 
 
-def _row(address: str, person: _Person, policy: Policy) -> dict[str, Any]:
-    ending = address.rpartition(".")[2]
-    told = len(ending) == 2 and ending not in _GENERIC_CC  # noqa: PLR2004  ISO 3166 codes
+def _row(address: str, person: _Person, policy: Policy, told: set[tuple[str, str]]) -> dict[str, Any]:
+    countries, bases = _residency(address, told)
     return {
         "person": address,
         "domain": domain_of(address),
@@ -102,7 +108,21 @@ def _row(address: str, person: _Person, policy: Policy) -> dict[str, Any]:
         "credentials": len(person.credentials),
         "first_exposed": zulu(min(person.times, default=None)),
         "last_exposed": zulu(max(person.times, default=None)),
-        "residency_hint": ending.upper() if told else "",
-        "residency_basis": "country-code domain" if told else "",
-        "verdict": min(person.verdicts, key=("confirmed", "probable", "possible").index),
+        "residency_hint": "; ".join(countries),
+        "residency_basis": "; ".join(bases),
+        "verdict": min(person.verdicts, key=_VERDICTS.index),
     }
+
+
+def _residency(address: str, told: set[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Countries hinted at and the bases. Hints that contradict each other all stand, each basis then names its country."""
+    ending = address.rpartition(".")[2]
+    found = set(told)
+    if len(ending) == 2 and ending.isalpha() and ending not in _GENERIC_CC:  # noqa: PLR2004  ISO 3166 codes
+        found.add((_ISO.get(ending, ending.upper()), "country-code domain"))
+    countries = sorted({country for country, _ in found})
+    # a state stands for its country: "US" beside "US-CA" is no further place
+    countries = [one for one in countries if not any(other.startswith(f"{one}-") for other in countries)]
+    if len(countries) < 2:  # noqa: PLR2004  nothing to contradict
+        return countries, sorted({basis for _, basis in found})
+    return countries, sorted(f"{basis}: {country}" for country, basis in found)
