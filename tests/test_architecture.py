@@ -104,7 +104,7 @@ def test_every_runtime_dependency_has_its_reason_and_is_used() -> None:
         name = re.split(r"[<>=]", requirement)[0]
         (line,) = [one for one in text.splitlines() if one.strip().startswith(f'"{requirement}"')]
         assert "#" in line, f"{name} has no reason"
-        if name not in {"pytz", "cryptography", "tzdata"}:  # needed by duckdb, pypdf and zoneinfo, not by us
+        if name not in {"pytz", "tzdata"}:  # needed by duckdb and zoneinfo, not by us
             assert names.get(name, name) in {one.split(".")[0] for one in everything}, f"{name} is not imported"
 
 

@@ -128,24 +128,42 @@ def test_figures_of_the_excerpt_are_those_of_the_truth(place: Path) -> None:
 @pytest.mark.slow
 def test_commands_on_a_case_run(place: Path) -> None:
     commands = [
-        shlex.split(line, comments=True) for line in readme().splitlines() if re.match(r"forensics (verify|report|show) ", line)
+        shlex.split(line, comments=True)
+        for line in readme().splitlines()
+        if re.match(r"forensics (verify|report|show|note) ", line)
     ]
-    assert {words[1] for words in commands} == {"verify", "report", "show"}
+    assert {words[1] for words in commands} == {"verify", "report", "show", "note"}
     rooms = re.findall(r"# or ([a-z, ]+)$", readme(), re.MULTILINE)[0].split(", ")
     for words in [*commands, *(["forensics", "show", room] for room in rooms)]:
         done = run(*words[1:], cwd=place)
         assert done.returncode == 0, f"{words}: {done.stderr}"
 
 
-COMMANDS = [["audit"], ["triage"], ["hosts"], ["collect", "postmark"], ["policy", "suggest"]]
+COMMANDS = [
+    *([name] for name in ("audit", "triage", "hosts", "verify", "report", "note", "notes", "diff", "stamp", "export")),
+    ["collect", "postmark"],
+    ["policy", "suggest"],
+]
 
 
 def test_commands_on_own_evidence_use_options_that_exist() -> None:
     known = "".join(run(*words, "--help", cwd=support.ROOT).stdout for words in COMMANDS)
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", re.sub(r"<!--.*?-->", "", readme())))
-    others = {"--as"}
+    others = {"--ignore-missing"}  # of sha256sum
     assert {"--incident", "--policy", "--own-domain", "--strict"} <= named
     assert {one for one in named - others if one not in known} == set()
+
+
+@pytest.mark.slow
+def test_a_stranger_checks_a_case_with_tools_of_their_own(place: Path) -> None:
+    lines = blocks()["stranger"].splitlines()
+    assert lines[-1].startswith("openssl ts -verify ")  # tested with an authority of its own, in test_custody_stamp
+    script = "\n".join(["set -eu", *lines[:-1]])
+    done = subprocess.run(["sh", "-c", script], cwd=place / "case", capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    verified, fingerprint, manifest = done.stdout.splitlines()
+    assert (verified, manifest) == ("Signature Verified Successfully", "1")
+    assert fingerprint.split()[0] in run("verify", "case", cwd=place).stderr.replace("\n", "")
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from forensics.decisions import Decision, decisions, standing
 from forensics.legible import cut, shown
 from forensics.plugins import Reporter
+from forensics.tallies import tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -348,7 +350,26 @@ def _completed(summary: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def page(case: Readable) -> str:
+_SAID = 160  # characters of a reason in a badge; the table of decisions has all of it
+
+
+def _badges(decided: Sequence[Decision]) -> dict[tuple[str, str], list[Row]]:
+    """What stands beside a credential, recipient, message or person that somebody decided on."""
+    words = {"reviewed": "reviewed", "rejected": "rejected", "notify": "to be notified", "do_not_notify": "not to be notified"}
+    found: dict[tuple[str, str], list[Row]] = {}
+    for subject, ones in standing(decided).items():
+        for one in ones:
+            if one.mark == "rotated":
+                text = f"rotated {one.since:.10}" if one.since else f"rotated, recorded {one.at:.10}"
+            elif one.mark:
+                text = words[one.mark] + (f": {cut(one.reason, _SAID)}" if one.reason else "")
+            else:
+                text = f"see remark {one.seq}"
+            found.setdefault(subject, []).append({"text": text, "tone": "covered" if one.mark == "rotated" else "other"})
+    return found
+
+
+def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
     """The whole report as HTML text; the same case gives the same bytes. Raises KeyError where a contract column is missing."""
     summary = _completed(case.summary)
     frames = {name: case.read(name) for name in _TABLES}
@@ -385,6 +406,10 @@ def page(case: Readable) -> str:
         coverage_chart=_coverage_chart(coverage, summary["window"]),
         timeline_chart=_timeline_chart(exposed, possible, summary["window"]),
         defects=_table(frames["defects"], "defects", 50),
+        decided=list(reversed(decided[-200:])),
+        decided_total=len(decided),
+        marked=_badges(decided),
+        notification=tally(case).outline(),
         totals={name: len(frame) for name, frame in frames.items()},
     )
 
@@ -408,7 +433,7 @@ def write(case: Case, folder: Path) -> list[Path]:
     path = folder / "report.html"
     aside = folder / "report.html.new"
     with open(aside, "w", encoding="utf-8", newline="\n", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
-        stream.write(page(case))
+        stream.write(page(case, decisions(case)))
     aside.replace(path)
     return [path]
 

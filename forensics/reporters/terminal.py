@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forensics.case import Case, write_file
+from forensics.decisions import decisions, standing
 from forensics.plugins import Reporter
 
 __all__ = ["REPORTER", "plain", "screen"]
@@ -57,6 +58,8 @@ def screen(case: Case) -> RenderableType:
         parts.append(_recipients(recipients))
     if (credentials := _of_exposed(case.read("credentials"))).shape[0]:
         parts.append(_credentials(credentials))
+    if decided := _decided(case, credentials):
+        parts.append(decided)
     if (people := _of_exposed(case.read("people"))).shape[0]:
         parts.append(_people(people))
     if limits := summary.get("detection_limits"):
@@ -174,6 +177,47 @@ def _credentials(frame: pd.DataFrame) -> RenderableType:
     return _with_rest(table, len(frame), "credentials.csv")
 
 
+_OF_CASE = {"reviewed": "the case as a whole reviewed", "notify": "decided to notify", "do_not_notify": "decided not to notify"}
+_MARKED = {
+    "rejected": "rejected, and still listed",
+    "reviewed": "reviewed",
+    "notify": "to be notified",
+    "do_not_notify": "not to be notified",
+}
+
+
+def _decided(case: Case, credentials: pd.DataFrame) -> Text | None:
+    """How much of it somebody has dealt with, by the record; None where nobody put a decision on record."""
+    stands = [one for ones in standing(decisions(case)).values() for one in ones]
+    if not stands:
+        return None
+    live = {row["credential_id"] for row in credentials.to_dict("records") if row["state"] == "live_until_rotated"}
+    rotated = {one.subject for one in stands if one.mark == "rotated"}
+    lines = [f"{len(rotated & live)} of {len(live)} credentials that work until rotated marked as rotated"] if live else []
+    apart = _possible(case)
+    kinds = (("possible " if (one.about, one.subject) in apart else "") + one.about for one in stands)
+    counts = Counter((kind, one.mark) for kind, one in zip(kinds, stands, strict=True) if one.about != "case")
+    ordered = sorted(counts.items(), key=lambda item: (item[0][0].startswith("possible"), item[0]))
+    for mark, words in _MARKED.items():
+        told = [f"{count:,} {about}{'' if count == 1 else 's'}" for (about, word), count in ordered if word == mark]
+        lines += [f"{', '.join(told).replace('persons', 'people')} {words}"] if told else []
+    lines += [_OF_CASE[one.mark] for one in stands if one.about == "case" and one.mark in _OF_CASE]
+    text = Text("\nOn record: ", style="bold")
+    return text.append(f"{'; '.join(lines) or 'remarks only'} (decisions.csv)", style="not bold")
+
+
+_WHERE = (
+    ("credential", "credentials", "credential_id"), ("message", "possible_messages", "message_key"),
+    ("recipient", "unexpected_recipients", "address"), ("person", "people", "person"),
+)  # fmt: skip
+
+
+def _possible(case: Case) -> set[tuple[str, str]]:
+    """What is only possible, by what it is and its name: decisions on it are counted apart."""
+    frames = ((about, case.read(table), column) for about, table, column in _WHERE)
+    return {(about, str(name)) for about, frame, column in frames for name in frame[frame["verdict"] == "possible"][column]}
+
+
 def _people(frame: pd.DataFrame) -> RenderableType:
     words = {"own_staff": "own staff", "correspondent": "correspondents", "mentioned": "only mentioned"}
     counts = Counter(str(one) for one in frame["relation"])
@@ -217,6 +261,8 @@ def _steps(summary: dict[str, Any]) -> RenderableType:
 def _files(case: Case) -> RenderableType:
     text = Text("\nReport: ", style="bold")
     text.append(str(case.report / "report.html"), style="underline")
+    if head := case.summary.get("run", {}).get("custody_head"):  # a case of an older version has none
+        text.append(f"\nCustody log head: {plain(head)}", style="dim")
     text.append("\nNothing found is no proof that nothing happened: see coverage. Facts, not legal advice.", style="dim")
     return Group(text, Rule(style="dim"))
 

@@ -39,6 +39,7 @@ COLUMNS = {
         "coverage": "source scope route shows from to records status note",
         "defects": "path start end parser reason",
         "timeline": "datetime timestamp timestamp_desc message source message_key recipient outcome",
+        "person_groups": "person group_id basis category mailbox verdict",
     }.items()
 }
 CONCLUSIONS = ("exposure_shown", "compromised_extent_unknown", "none_seen_covered", "cannot_tell")
@@ -50,6 +51,7 @@ class FakeCase:
 
     tables: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
+    path: Path = Path("no-such-case")  # without a custody log: nobody decided anything
 
     def read(self, table: str) -> pd.DataFrame:
         rows = [{**dict.fromkeys(COLUMNS[table], ""), **row} for row in self.tables.get(table, [])]
@@ -172,7 +174,7 @@ def assert_inert(text: str) -> Seen:
             assert attributes["href"][1:] in ids
         for name, value in attributes.items():
             assert not re.search(r"(?i)javascript:|https?:|//|data:text", value), (tag, name)
-    assert sum(tag == "a" for tag, _ in seen.elements) == 13
+    assert sum(tag == "a" for tag, _ in seen.elements) == 14
     return seen
 
 
