@@ -252,7 +252,7 @@ class _Run:
         read.outside = sum(not asked.start <= at < asked.end for at in times)
         read.oldest, read.newest = min(times, default=None), max(times, default=None)
         read.troubles += [found.trouble] if found.trouble else []
-        gone = expired_days(counts, found.rows.values()) if counts is not None else None
+        gone = expired_days(counts, found.rows.values(), asked.start) if counts is not None else None
         read.expired_days = tuple((day.isoformat(), sent) for day, sent in gone or ())
         read.expired_until = expired_until((asked.start, asked.end), edge, read.oldest, gone)
         if read.expired_until is not None and found.rows:

@@ -25,10 +25,13 @@ def daily_counts(answer: Mapping[str, Any]) -> dict[date, int] | None:
     return counts
 
 
-def expired_days(counts: Mapping[date, int], times: Iterable[datetime | None]) -> list[tuple[date, int]]:
-    """Days before the first message in hand on which mail was sent, by the provider's own count."""
+def expired_days(counts: Mapping[date, int], times: Iterable[datetime | None], start: datetime) -> list[tuple[date, int]]:
+    """Days before the first message in hand on which mail was sent, by the provider's own count.
+
+    A day of which only the end was asked for, from `start` on, tells nothing: its mail may have been sent before that.
+    """
     first = min((day_of(at) for at in times if at is not None), default=date.max)
-    return sorted((day, sent) for day, sent in counts.items() if sent > 0 and day < first)
+    return sorted((day, sent) for day, sent in counts.items() if sent > 0 and day < first and start_of(day) >= start)
 
 
 def expired_until(

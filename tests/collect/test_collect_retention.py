@@ -75,7 +75,19 @@ def test_daily_counts(answer: dict[str, Any], counts: dict[date, int] | None) ->
 )  # fmt: skip
 def test_days_with_mail_sent_and_none_in_hand(times: list[datetime | None], days: list[int]) -> None:
     counts = {date(2026, 9, 5): 5, date(2026, 9, 6): 0, date(2026, 9, 7): 5}
-    assert expired_days(counts, times) == gone(*days)
+    assert expired_days(counts, times, at(1)) == gone(*days)
+
+
+@pytest.mark.parametrize(
+    ("start", "days"),
+    [
+        (at(5, 4), [5, 7]),  # Eastern midnight in summer
+        (at(5, 4) + timedelta(seconds=1), [7]), (at(7, 3), [7]), (at(7, 12), []),
+    ],
+)  # fmt: skip
+def test_a_day_of_which_only_the_end_was_asked_for_tells_nothing(start: datetime, days: list[int]) -> None:
+    counts = {date(2026, 9, 5): 5, date(2026, 9, 7): 5}
+    assert expired_days(counts, [], start) == gone(*days)
 
 
 @pytest.mark.parametrize(
