@@ -8,8 +8,9 @@ CASE   ?= case
 SECONDS_PER_TARGET ?= 60
 MEGABYTES ?=
 LARGE_MEGABYTES ?= 5000
+MIXED_MEGABYTES ?= 1000
 
-.PHONY: demo test bench bench-large bench-detection bench-scaling bench-leaks fuzz lint lock golden clean help
+.PHONY: demo test bench bench-large bench-mixed bench-detection bench-scaling bench-leaks fuzz lint lock golden clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -46,6 +47,9 @@ bench: $(STAMP) ## speed and memory beside peers, as ratios
 
 bench-large: $(STAMP) ## memory over an archive of 5 GB with a mail of 200 MB in it
 	$(BIN)/python tests/benchmarks/run.py --large $(LARGE_MEGABYTES)
+
+bench-mixed: $(STAMP) ## a whole audit of 1 GB of mixed evidence, beside what one would chain by hand
+	$(BIN)/python tests/benchmarks/run.py --mixed $(MIXED_MEGABYTES) --install --json docs/mixed-benchmark.json
 
 bench-scaling: $(STAMP) ## joining and judging 0.1, 1 and 10 million observations
 	$(BIN)/python tests/benchmarks/run.py --scaling 10000000

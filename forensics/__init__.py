@@ -10,10 +10,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from forensics import collect, hosts
     from forensics.case import Case
+    from forensics.comparison import compare
+    from forensics.custody import Signer
     from forensics.incident import Incident
     from forensics.model import Limits, Window
     from forensics.pipeline.api import installed, triage, verify
     from forensics.pipeline.audit import Options, audit, report
+    from forensics.pipeline.export import export
+    from forensics.pipeline.noting import note
+    from forensics.pipeline.revealing import reveal
+    from forensics.pipeline.stamping import request_stamp, store_stamp
+    from forensics.pipeline.verification import verification
     from forensics.policy import Policy
 
 __all__ = [
@@ -22,14 +29,22 @@ __all__ = [
     "Limits",
     "Options",
     "Policy",
+    "Signer",
     "Window",
     "audit",
     "collect",
+    "compare",
+    "export",
     "hosts",
     "installed",
+    "note",
     "open_case",
     "report",
+    "request_stamp",
+    "reveal",
+    "store_stamp",
     "triage",
+    "verification",
     "verify",
 ]
 
@@ -40,11 +55,19 @@ _HOMES = {
     "Limits": "forensics.model",
     "Options": "forensics.pipeline.audit",
     "Policy": "forensics.policy",
+    "Signer": "forensics.custody",
     "Window": "forensics.model",
     "audit": "forensics.pipeline.audit",
+    "compare": "forensics.comparison",
+    "export": "forensics.pipeline.export",
     "installed": "forensics.pipeline.api",
+    "note": "forensics.pipeline.noting",
     "report": "forensics.pipeline.audit",
+    "request_stamp": "forensics.pipeline.stamping",
+    "reveal": "forensics.pipeline.revealing",
+    "store_stamp": "forensics.pipeline.stamping",
     "triage": "forensics.pipeline.api",
+    "verification": "forensics.pipeline.verification",
     "verify": "forensics.pipeline.api",
 }
 

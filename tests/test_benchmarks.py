@@ -95,6 +95,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path: Path, number: s
         ["--only", "nothing"],
         ["--megabytes", "x"],
         ["--large", "0"],
+        ["--mixed", "0"],
     ],
 )
 def test_usage(arguments: list[str]) -> None:

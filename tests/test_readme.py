@@ -149,7 +149,7 @@ COMMANDS = [
 def test_commands_on_own_evidence_use_options_that_exist() -> None:
     known = "".join(run(*words, "--help", cwd=support.ROOT).stdout for words in COMMANDS)
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", re.sub(r"<!--.*?-->", "", readme())))
-    others = {"--ignore-missing"}  # of sha256sum
+    others = {"--ignore-missing", "--nthreads", "--nworkers"}  # of sha256sum and dask
     assert {"--incident", "--policy", "--own-domain", "--strict"} <= named
     assert {one for one in named - others if one not in known} == set()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from forensics.cli import audit, cases, collect, hosts, policy, triage  # noqa: F401  each enters its commands
+from forensics.cli import audit, cases, collect, custody, diff, hosts, notes, policy, triage  # noqa: F401  each enters its commands
 from forensics.cli.app import app
 from forensics.cli.console import EXIT_ERROR, EXIT_INTERRUPTED, talk
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 from multiprocessing.connection import wait
 from typing import Protocol, TypeVar
 
@@ -64,8 +64,13 @@ class Processes:
         What `function` raises is raised here. Ctrl-C, an error, or a caller that stops early ends the workers at once.
         """
         source = iter(tasks)
+        first = list(islice(source, self.workers))
+        if not first:
+            return
+        size = len(first)  # a pool starts all its workers at once, also those that would have nothing to do
+        source = chain(first, source)
         waiting: deque[tuple[Task, Future[Result]]] = deque()
-        pool = _pool(self.workers)
+        pool = _pool(size)
         try:
             while True:
                 while len(waiting) < 2 * self.workers and (drawn := list(islice(source, 1))):
@@ -78,7 +83,7 @@ class Processes:
                 except BrokenProcessPool:  # some task killed a worker, and every future in flight with it
                     _end(pool)
                     result = _alone(function, task)
-                    pool = _pool(self.workers)
+                    pool = _pool(size)
                     waiting = deque(
                         (pending, known if _is_settled(known) else _submitted(pool, function, pending))
                         for pending, known in waiting

@@ -35,6 +35,9 @@ from benchmarks.growth import disagreements as growth_disagreements
 from benchmarks.growth import told as growth_told
 from benchmarks.large import child_of_large, large
 from benchmarks.measuring import ChildError, Measured, child, measure
+from benchmarks.mixed import disagreements as mixed_disagreements
+from benchmarks.mixed import mixed
+from benchmarks.mixed import told as mixed_told
 from benchmarks.programs import at_hand
 from benchmarks.results import Result, Scaling, compared, disagreements
 
@@ -219,8 +222,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         "--scaling", type=int, metavar="OBSERVATIONS", help="instead: cost of joining and judging, up to so many observations"
     )
     parser.add_argument("--large", type=float, metavar="MEGABYTES", help="instead: memory over one archive of this size")
+    parser.add_argument("--mixed", type=float, metavar="MEGABYTES", help="instead: a whole audit of mixed evidence of this size")
     chosen = parser.parse_args(arguments)
-    sizes = [one for one in (chosen.megabytes, chosen.large, chosen.scaling) if one is not None]
+    sizes = [one for one in (chosen.megabytes, chosen.large, chosen.scaling, chosen.mixed) if one is not None]
     if any(one <= 0 for one in sizes) or chosen.rounds < 1 or chosen.warm_ups < 0:
         parser.error("sizes must be more than 0, --rounds at least 1, and --warm-ups not negative")
     return chosen
@@ -243,6 +247,25 @@ def _run_scaling(most: int, target: Path) -> int:
         before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
         _write(target, {**before, "machine": machine(), "growth": [one.plain() for one in found]})
     return code or (1 if wrong else 0)
+
+
+def _run_mixed(megabytes: float, target: Path, *, install: bool) -> int:
+    """A whole audit of mixed evidence; figures go into the same file as all others, under `mixed`, one entry a size."""
+    try:
+        with _terminated_is_interrupted(), tempfile.TemporaryDirectory(prefix="forensics-bench-") as folder:
+            found = mixed(megabytes, Path(folder), _note, install=install)
+        told, wrong = mixed_told(found), mixed_disagreements(found)
+    except (ChildError, OSError) as error:
+        told, wrong = [], [str(error)]
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    sys.stdout.write("".join(f"{sentence}\n" for sentence in [*told, *wrong]))
+    if not wrong:
+        before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
+        others = [one for one in before.get("mixed", []) if one["megabytes"] != found.plain()["megabytes"]]
+        entries = sorted([*others, found.plain()], key=lambda one: one["megabytes"])
+        _write(target, {**before, "machine": machine(), "mixed": entries})
+    return 1 if wrong else 0
 
 
 def _run_large(megabytes: float) -> int:
@@ -277,6 +300,8 @@ def main(arguments: Sequence[str]) -> int:
         return _run_scaling(chosen.scaling, chosen.json)
     if chosen.large is not None:
         return _run_large(chosen.large)
+    if chosen.mixed is not None:
+        return _run_mixed(chosen.mixed, chosen.json, install=chosen.install)
     size = Size(chosen.megabytes, chosen.rounds, chosen.warm_ups, chosen.install)
     line = machine()
     all_of_it = Figures()
