@@ -24,9 +24,10 @@ def neutral(value: object) -> str:
     """
     if isinstance(value, int | float):
         return str(value)
-    text = written = str(value)
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() or char == " " else " " for char in text)
+    written = str(value)
+    if written.isprintable():
+        return f"'{written}" if written.startswith(_FORMULA) else written
+    text = "".join(char if char.isprintable() else " " for char in written)
     return f"'{text}" if written.startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 

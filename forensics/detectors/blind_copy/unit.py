@@ -14,6 +14,7 @@ MIN_THREADS = 4
 MIN_HIDDEN = 4
 # Below this many earlier messages of the same senders, "never seen before" means nothing.
 MIN_BASELINE = 20
+MOST_UNCOMPARED = 0.98  # the score of a recipient with nothing to compare with
 # Without earlier mail only near-complete coverage tells a collector from an archive that was always there.
 ALONE_SHARE = 0.8
 # Whom one person blind-copies is mostly somebody who helps that person, and to whom one writes openly now and then, too:
@@ -243,5 +244,6 @@ class Unit:
         return _LEAST + sum(self.weights(start).values())
 
     def score(self, start: datetime | None) -> float:
-        """0 to 1: the points as a share, ten to one being 0.91."""
-        return round(1 / (1 + math.exp(-self.points(start))), 4)
+        """0 to 1: the points as a share, ten to one being 0.91; what cannot be compared with earlier mail ranks behind what can."""
+        share = 1 / (1 + math.exp(-self.points(start)))
+        return round(share if self.compared >= MIN_BASELINE else min(share, MOST_UNCOMPARED), 4)
