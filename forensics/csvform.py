@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import pandas as pd
@@ -37,17 +37,17 @@ def rows_of(frame: pd.DataFrame) -> Iterator[tuple[object, ...]]:
     return zip(*columns, strict=True)
 
 
-def csv_blocks(frame: pd.DataFrame) -> Iterator[bytes]:
-    """The bytes of a table's CSV file, in blocks: UTF-8, RFC 4180 line ends and quoting, header row, rows in the table's order."""
+def csv_blocks(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+    """The bytes of a CSV file, in blocks: UTF-8, RFC 4180 line ends and quoting, header row, rows in the order given."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(frame.columns)
-    rows = rows_of(frame)
+    writer.writerow(columns)
+    waiting = iter(rows)
     while True:
         yield stream.getvalue().encode()
         stream.seek(0)
         stream.truncate()
-        block = [[neutral(value) for value in row] for row in islice(rows, _ROWS)]
+        block = [[neutral(value) for value in row] for row in islice(waiting, _ROWS)]
         if not block:
             return
         writer.writerows(block)
@@ -56,6 +56,6 @@ def csv_blocks(frame: pd.DataFrame) -> Iterator[bytes]:
 def csv_sha256(frame: pd.DataFrame) -> str:
     """SHA-256, in hex, of the file that `csv_blocks` makes of a table: the same whether that file is there yet or not."""
     digest = hashlib.sha256()
-    for block in csv_blocks(frame):
+    for block in csv_blocks(frame.columns, rows_of(frame)):
         digest.update(block)
     return digest.hexdigest()

@@ -20,7 +20,7 @@ from forensics.case import CONTRACT, Case, CaseError
 from forensics.decisions import ABOUT, LONGEST_REMARK, MARKS, Decision, Subject, _Held, decisions, standing, subject_of
 from forensics.pipeline.noting import note, withdraw
 from forensics.reporters import html, terminal
-from forensics.reporters.decisions import COLUMNS, _cell
+from forensics.reporters.decisions import COLUMNS
 
 COLLECTOR = "phan@giftshop.club"
 PERSON = "customer1@customer.example"
@@ -436,13 +436,6 @@ def test_the_csv_lists_every_remark_in_order(case: Case) -> None:
     assert rows[0]["reason"].startswith("'=cmd|")
     assert rows[0]["by"] == "'+Ann"
     assert "\u202e" not in raw.decode("utf-8")
-
-
-@pytest.mark.parametrize(
-    ("text", "cell"), [("=1", "'=1"), (" =1", "' =1"), ("a=1", "a=1"), ("", ""), ("-", "'-"), ("\t=1", "' =1"), ("ü", "ü")]
-)
-def test_no_cell_is_executed(text: str, cell: str) -> None:
-    assert _cell(text) == cell
 
 
 def test_an_empty_record_is_a_header(pristine: Case) -> None:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from pathlib import Path
 
-from forensics.case import Case, CaseError
+from forensics.case import Case, CaseError, aside
+from forensics.csvform import csv_blocks
 from forensics.legible import shown
 from forensics.plugins import Reporter
 
 __all__ = ["COLUMNS", "REPORTER"]
 
 COLUMNS = ("person", "group_id", "basis", "category", "mailbox", "verdict")
-_FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "＝",
-    "＋",
-    "－",
-    "＠",
-)  # what makes a spreadsheet take a cell for a formula (OWASP, CSV injection)
 
 
 def write(case: Case, folder: Path) -> list[Path]:
@@ -32,18 +21,10 @@ def write(case: Case, folder: Path) -> list[Path]:
         frame = case.read("person_groups")
     except CaseError:
         return []
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\r\n")
-        writer.writerow(COLUMNS)
-        for row in frame.to_dict("records"):
-            writer.writerow([_cell(str(row[name])) for name in COLUMNS])
+    rows = ([shown(str(row[name])) for name in COLUMNS] for row in frame.to_dict("records"))
+    with aside(target) as place, place.open("wb") as stream:
+        stream.writelines(csv_blocks(COLUMNS, rows))
     return [target]
-
-
-def _cell(text: str) -> str:
-    """Text that no spreadsheet executes and no terminal obeys."""
-    legible = shown(text)
-    return f"'{legible}" if legible.lstrip().startswith(_FORMULA) else legible
 
 
 REPORTER = Reporter("person_groups", "Which addresses may be one person, and by which rule", write)

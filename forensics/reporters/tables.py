@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from forensics.case import CONTRACT, Case, aside
-from forensics.csvform import csv_blocks, neutral
+from forensics.csvform import csv_blocks, neutral, rows_of
 from forensics.plugins import Reporter
 
 __all__ = ["REPORTER", "neutral"]
@@ -18,7 +18,7 @@ def write(case: Case, folder: Path) -> list[Path]:
         target = folder / f"{name}.csv"
         frame = case.read(name)
         with aside(target) as place, place.open("wb") as stream:
-            stream.writelines(csv_blocks(frame))
+            stream.writelines(csv_blocks(frame.columns, rows_of(frame)))
         written.append(target)
     return written
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.case import CONTRACT, Case
-from forensics.csvform import csv_blocks
+from forensics.csvform import csv_blocks, rows_of
 from forensics.model import EPOCH
 from forensics.reporters import timesketch
 
@@ -145,7 +145,7 @@ def test_a_copy_without_any_time_stands_apart_as_not_a_time(tmp_path: Path) -> N
 def test_the_csv_keeps_timesketchs_rules() -> None:
     rows = [event(), event(message="x" * 50)]
     frame = pd.DataFrame(rows, columns=list(CONTRACT["timeline"]))
-    read = list(csv.DictReader(io.StringIO(b"".join(csv_blocks(frame)).decode(), newline="")))
+    read = list(csv.DictReader(io.StringIO(b"".join(csv_blocks(frame.columns, rows_of(frame))).decode(), newline="")))
     assert {"message", "datetime", "timestamp_desc", "timestamp"} <= set(read[0])
     assert "_id" not in read[0]
     for row in read:
