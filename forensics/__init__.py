@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from forensics.incident import Incident
     from forensics.model import Limits, Window
     from forensics.pipeline.api import installed, triage, verify
-    from forensics.pipeline.audit import Options, audit, report
+    from forensics.pipeline.audit import Options, audit
     from forensics.pipeline.export import export
     from forensics.pipeline.noting import note
+    from forensics.pipeline.reporting import report
     from forensics.pipeline.revealing import reveal
     from forensics.pipeline.stamping import request_stamp, store_stamp
     from forensics.pipeline.verification import verification
@@ -62,7 +63,7 @@ _HOMES = {
     "export": "forensics.pipeline.export",
     "installed": "forensics.pipeline.api",
     "note": "forensics.pipeline.noting",
-    "report": "forensics.pipeline.audit",
+    "report": "forensics.pipeline.reporting",
     "request_stamp": "forensics.pipeline.stamping",
     "reveal": "forensics.pipeline.revealing",
     "store_stamp": "forensics.pipeline.stamping",

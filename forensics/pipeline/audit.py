@@ -33,18 +33,19 @@ from forensics.pipeline.defects import defect_rows, unread_items
 from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
 from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, parse_batch, parsers, plan, remove_strays
 from forensics.pipeline.metadata import metadata
-from forensics.pipeline.sealing import refuse_changed, seal_again, signer_of
+from forensics.pipeline.reporting import write_reports
+from forensics.pipeline.sealing import signer_of
 from forensics.pipeline.second_pass import Content, batches, lost, read_batch, wanted
 from forensics.pipeline.summary import Told, summarise
 from forensics.pipeline.unflagged import Unflagged, store_unflagged
 from forensics.pipeline.watcher import Silence, Watcher
-from forensics.plugins import ROOMS, Detector, Parser, Reporter, Scope, discover
+from forensics.plugins import ROOMS, Detector, Parser, Scope, discover
 from forensics.policy import NO_POLICY, Policy
 from forensics.stitch import stitch
 from forensics.stix import with_bundles
 from forensics.verdicts import judge
 
-__all__ = ["NoEvidenceError", "Options", "Watcher", "audit", "report"]
+__all__ = ["NoEvidenceError", "Options", "Watcher", "audit"]
 
 CONTENT = {
     "exposed": ("exposed",),
@@ -384,37 +385,6 @@ def chosen_detectors(asked: Iterable[str | Detector]) -> list[Detector]:
             raise CaseError(msg)
         wanted_names = wanted_names - {bare} if one.startswith("-") else wanted_names | {bare}
     return [found[name] for name in sorted(wanted_names)]
-
-
-def chosen_reporters(names: Iterable[str] | None = None) -> list[Reporter]:
-    """The default reporters, those named, or with "all" every one, by name. Raises CaseError on an unknown name."""
-    found: dict[str, Reporter] = {one.name: one.plugin for one in discover("reporters") if one.plugin is not None}
-    chosen = set(names) if names is not None else {name for name, plugin in found.items() if plugin.default}
-    if "all" in chosen:
-        chosen = chosen - {"all"} | set(found)
-    unknown = sorted(chosen - set(found))
-    if unknown:
-        msg = f"no reporter is named {unknown[0]!r}; there are {', '.join(sorted(found))}, and all"
-        raise CaseError(msg)
-    return [found[name] for name in sorted(chosen)]
-
-
-def write_reports(case: Case, names: Iterable[str] | None = None) -> list[Path]:
-    """Write what `chosen_reporters` names; returns the paths written. Raises CaseError."""
-    return [path for reporter in chosen_reporters(names) for path in reporter.write(case, case.report)]
-
-
-def report(case: Case, formats: Iterable[str] | None = None, *, signing_key: Signer | Path | None = None) -> list[Path]:
-    """Write a finished case's reports again, seal and sign the case anew; returns the paths written.
-
-    Raises CaseError, also where anything but reports was changed since the last seal, and CustodyError on a key that cannot be used.
-    """
-    signer = signer_of(signing_key)
-    with case.locked(), full_disk_told(case.path):
-        refuse_changed(case, but_reports=True)
-        written = write_reports(case, formats)
-        seal_again(case, "reports written", signer, reports=[path.name for path in written])
-    return written
 
 
 def _broken_plugins() -> list[str]:

@@ -13,7 +13,7 @@ from forensics.custody import LOG, CustodyLog, Signer
 from forensics.dates import iso_time, zulu
 from forensics.decisions import ABOUT, ACTION, LONGEST_REMARK, MARKS, REASONED, Decision, Subject, decisions, subject_of
 from forensics.leaks import load_rules, redact
-from forensics.pipeline.audit import report
+from forensics.pipeline.reporting import report
 from forensics.pipeline.sealing import refuse_changed, signer_of
 
 __all__ = ["Noted", "note", "withdraw"]

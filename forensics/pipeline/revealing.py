@@ -24,9 +24,9 @@ from forensics.leaks import Ruleset, fingerprint, load_rules, redact, scan
 from forensics.leaks.ruleset import fold
 from forensics.leaks.search import hits_of
 from forensics.model import Body, Limits, Span, Text
-from forensics.pipeline.audit import chosen_reporters, report
 from forensics.pipeline.executor import Lost, Processes
 from forensics.pipeline.first_pass import parsers
+from forensics.pipeline.reporting import chosen_reporters, report
 from forensics.pipeline.sealing import evidence_of, refuse_changed, signer_of
 from forensics.pipeline.second_pass import BODY_BYTES, readers
 
