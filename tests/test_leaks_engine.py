@@ -351,7 +351,9 @@ def test_no_text_is_much_dearer_than_usual_unless_it_is_full_of_findings(indexed
         for unit in HOSTILE:
             text = (unit * (_SIZE // len(unit) + 1))[:_SIZE]
             findings = len(hits_in(text[:20_000], RULES, engine=indexed)[0])
-            if findings < 10 and (took := seconds(text)) > 10 * usual:
+            if (
+                findings < 10 and (took := seconds(text)) > 40 * usual
+            ):  # a runaway, not the machine's mood: the dearest was 8 to 12
                 slow[unit] = took / usual
     finally:
         engine._ready.pop(RULES.version, None)
