@@ -155,7 +155,7 @@ def _entries(log: Path) -> Iterator[dict[str, Any]]:
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):
-                continue
+                continue  # no entry: `verify` names it
             if isinstance(entry, dict) and entry.get("action") == ACTION:
                 yield entry
 
