@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
 _COUNTS = frozenset({
     "rank", "messages", "delivered", "bounced", "blind", "senders", "start", "end", "records", "timestamp", "people.credentials",
 })  # fmt: skip
+
+_COMPRESSED: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1}
 
 
 class CaseError(Exception):
@@ -265,6 +268,16 @@ class Case:
         arrow = table if isinstance(table, pa.Table) else pa.Table.from_pandas(table, preserve_index=False)
         write_part(self.tables / name / "part-0.parquet", arrow)
 
+    def write_batches(self, name: str, tables: Iterable[pa.Table]) -> None:
+        """Replace a table of the case by one part of as many row groups as there are tables; no more than one is in memory."""
+        target = self.tables / name / "part-0.parquet"
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source = iter(tables)
+        first = next(source)
+        with aside(target) as place, place.open("wb") as stream, pq.ParquetWriter(stream, first.schema, **_COMPRESSED) as writer:
+            for table in chain([first], source):
+                writer.write_table(table)
+
     def write_contract(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace a table of the output contract; every row must have exactly its columns. Counts stay numbers."""
         self.write_rows(name, rows, CONTRACT[name])
@@ -390,4 +403,4 @@ def write_part(target: Path, table: pa.Table) -> None:
     """Write one Parquet part, mode 0600, whole or not at all: a part that exists is complete."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with aside(target) as place, place.open("wb") as stream:
-        pq.write_table(table, stream, compression="zstd", compression_level=1)
+        pq.write_table(table, stream, **_COMPRESSED)

@@ -20,22 +20,38 @@ from forensics.dates import zulu
 __all__ = ["Beside", "Lane", "Stretch", "attribute", "lanes"]
 
 # Every observation with the server and stream that it belongs to: as it says itself, as its collection says, as the other records of
-# its message say, or as the only server of that stream. Few lanes, many observations: the table holds a number for each
-_PLACED = """
-CREATE OR REPLACE TEMP VIEW placed AS
-WITH told AS (
-  SELECT o.obs, o.source, o.route, o.kind, coalesce(nullif(o.server, ''), t.server, '') AS server,
-         coalesce(nullif(o.stream, ''), t.stream, '') AS stream
-  FROM observed o LEFT JOIN tracked t ON o.route = 'api' AND t.evidence = o.evidence
+# its message say, or as the only server of that stream. Few lanes, many observations: these are numbered by what they say, and the rest
+# is done with the numbers
+_TOLD = """
+SELECT o.obs, o.source, o.route, o.kind, coalesce(nullif(o.server, ''), t.server, '') AS server, coalesce(nullif(o.stream, ''), t.stream, '') AS stream
+FROM observed o LEFT JOIN tracked t ON o.route = 'api' AND t.evidence = o.evidence
+"""
+_SAYINGS = f"""
+CREATE OR REPLACE TEMP TABLE sayings AS
+SELECT row_number() OVER (ORDER BY source, route, kind, server, stream)::INTEGER AS saying, *
+FROM (SELECT DISTINCT source, route, kind, server, stream FROM ({_TOLD}))
+"""  # noqa: S608  constants of this module
+_SAID = f"""
+CREATE OR REPLACE TEMP TABLE said AS SELECT obs, saying FROM ({_TOLD}) JOIN sayings USING (source, route, kind, server, stream)
+"""  # noqa: S608  constants of this module
+# The stream of records that name none, where all others of that message and source name the same
+_LENT = """
+CREATE OR REPLACE TEMP TABLE lent AS
+WITH mute AS (
+  SELECT obs, msg, source FROM said JOIN sayings USING (saying) JOIN joined USING (obs) WHERE route = 'api' AND stream = ''
 ),
-mute AS (SELECT DISTINCT msg, source FROM told JOIN joined USING (obs) WHERE route = 'api' AND stream = ''),
 spoken AS (
-  SELECT j.msg, w.source, min(w.stream) AS stream FROM told w JOIN joined j USING (obs) SEMI JOIN mute m ON m.msg = j.msg AND m.source = w.source
-  WHERE w.route = 'api' AND w.stream != '' GROUP BY ALL HAVING count(DISTINCT w.stream) = 1
-),
-streamed AS (
-  SELECT w.* REPLACE (coalesce(nullif(w.stream, ''), s.stream, '') AS stream)
-  FROM told w LEFT JOIN (SELECT j.obs, s.source, s.stream FROM spoken s JOIN joined j USING (msg)) s ON w.route = 'api' AND s.obs = w.obs AND s.source = w.source
+  SELECT j.msg, s.source, min(s.stream) AS stream FROM said JOIN sayings s USING (saying) JOIN joined j USING (obs)
+  SEMI JOIN mute m ON m.msg = j.msg AND m.source = s.source
+  WHERE s.route = 'api' AND s.stream != '' GROUP BY ALL HAVING count(DISTINCT s.stream) = 1
+)
+SELECT obs, stream AS lent FROM mute JOIN spoken USING (msg, source)
+"""
+_TURNED = """
+CREATE OR REPLACE TEMP TABLE turned AS
+WITH streamed AS (
+  SELECT saying, lent, s.* EXCLUDE (saying, stream), CASE WHEN route = 'api' AND stream = '' THEN lent ELSE stream END AS stream
+  FROM (SELECT DISTINCT saying, coalesce(lent, '') AS lent FROM said LEFT JOIN lent USING (obs)) JOIN sayings s USING (saying)
 )
 SELECT w.* REPLACE (coalesce(nullif(w.server, ''), only_server.server, '') AS server)
 FROM streamed w LEFT JOIN (
@@ -44,10 +60,12 @@ FROM streamed w LEFT JOIN (
 """
 _LANES = """
 CREATE OR REPLACE TEMP TABLE lanes AS
-SELECT row_number() OVER (ORDER BY source, route, kind, server, stream)::INTEGER AS lane, * FROM (SELECT DISTINCT source, route, kind, server, stream FROM placed)
+SELECT row_number() OVER (ORDER BY source, route, kind, server, stream)::INTEGER AS lane, * FROM (SELECT DISTINCT source, route, kind, server, stream FROM turned)
 """
 _ATTRIBUTED = """
-CREATE OR REPLACE TEMP TABLE attributed AS SELECT obs, lane FROM placed JOIN lanes USING (source, route, kind, server, stream)
+CREATE OR REPLACE TEMP TABLE attributed AS
+SELECT s.obs, lane FROM said s LEFT JOIN lent l USING (obs)
+JOIN (SELECT saying, lent, lane FROM turned JOIN lanes USING (source, route, kind, server, stream)) t ON t.saying = s.saying AND t.lent = coalesce(l.lent, '')
 """
 _SCOPES = """
 SELECT l.source, l.route, l.server, l.stream, count(*) AS records,
@@ -169,8 +187,9 @@ def attribute(connection: duckdb.DuckDBPyConnection, collections: Sequence[Colle
     rows = {evidence: (evidence, *asked) for one in collections for evidence, asked in one.files.items()}
     if rows:
         connection.executemany("INSERT INTO tracked VALUES (?, ?, ?)", [rows[evidence] for evidence in sorted(rows)])
-    for query in (_PLACED, _LANES, _ATTRIBUTED):
+    for query in (_SAYINGS, _SAID, _LENT, _TURNED, _LANES, _ATTRIBUTED):
         connection.execute(query)
+    connection.execute("DROP TABLE sayings; DROP TABLE said; DROP TABLE lent; DROP TABLE turned")
 
 
 def lanes(

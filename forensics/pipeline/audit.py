@@ -36,6 +36,7 @@ from forensics.pipeline.metadata import metadata
 from forensics.pipeline.reporting import write_reports
 from forensics.pipeline.sealing import signer_of
 from forensics.pipeline.second_pass import Content, batches, lost, read_batch, wanted
+from forensics.pipeline.storing import store
 from forensics.pipeline.summary import Told, summarise
 from forensics.pipeline.unflagged import Unflagged, store_unflagged
 from forensics.pipeline.watcher import Silence, Watcher
@@ -319,7 +320,7 @@ class _Run:
         for name in CONTRACT:
             self.case.write_contract(name, answered.tables[name])
         self.case.write_rows("person_groups", answered.tables["person_groups"], PERSON_GROUPS)
-        _store(connection, self.case)
+        store(connection, self.case)
         store_custody(connection, self.case, self.taken, self.policy, self.found.collections, answered.clocks)
         store_members(self.case, answered.receipts)
         tables, digest = hashes_of_tables(self.case)
@@ -402,19 +403,6 @@ def _exposed_times(connection: duckdb.DuckDBPyConnection, verdict: str) -> list[
         {"verdict": verdict},
     ).fetchall()
     return [at.astimezone(UTC) if at else None for (at,) in rows]
-
-
-def _store(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
-    """Keep the tables that the answers came from, for notebooks and later questions."""
-    for name, query in (
-        ("links", 'SELECT evidence, member, start, "end", source, kind, message_key, basis FROM links ORDER BY ALL'),
-        ("messages", "SELECT * EXCLUDE (msg, sid) FROM messages ORDER BY message_key"),
-        ("envelopes", "SELECT * EXCLUDE (msg, aid) FROM copies ORDER BY message_key, address"),
-        ("findings", "SELECT * FROM findings ORDER BY detector, address, message_key"),
-        ("message_verdicts", "SELECT * FROM message_verdicts ORDER BY message_key"),
-        ("statements", "SELECT * FROM statements ORDER BY ALL"),
-    ):
-        case.write_table(name, connection.sql(query).to_arrow_table())
 
 
 def _path(items: dict[str, Item], defect: Defect) -> str:
