@@ -10,7 +10,7 @@ import platform
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
@@ -268,13 +268,22 @@ class Case:
         arrow = table if isinstance(table, pa.Table) else pa.Table.from_pandas(table, preserve_index=False)
         write_part(self.tables / name / "part-0.parquet", arrow)
 
-    def write_batches(self, name: str, tables: Iterable[pa.Table]) -> None:
-        """Replace a table of the case by one part of as many row groups as there are tables; no more than one is in memory."""
+    def write_batches(self, name: str, tables: Iterable[pa.Table], unlike: Collection[str] = ()) -> None:
+        """Replace a table of the case by one part of as many row groups as there are tables; no more than one is in memory.
+
+        `unlike` names columns whose values hardly recur: a dictionary of them costs time, and space too.
+        """
         target = self.tables / name / "part-0.parquet"
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         source = iter(tables)
         first = next(source)
-        with aside(target) as place, place.open("wb") as stream, pq.ParquetWriter(stream, first.schema, **_COMPRESSED) as writer:
+        alike = [
+            f"{one.name}.list.element" if pa.types.is_list(one.type) else one.name
+            for one in first.schema
+            if one.name not in unlike
+        ]
+        form: dict[str, Any] = {"use_dictionary": alike, **_COMPRESSED}
+        with aside(target) as place, place.open("wb") as stream, pq.ParquetWriter(stream, first.schema, **form) as writer:
             for table in chain([first], source):
                 writer.write_table(table)
 

@@ -36,6 +36,7 @@ FROM copied c JOIN mails m USING (msg) JOIN (SELECT bits, row_number() OVER (ORD
 ORDER BY m.message_key, c.aid
 """
 _ROWS = 65_536  # at a time, and in a row group
+_UNLIKE = frozenset({"message_key", "start", "end", "sent_at", "first_record", "subject_hash"})
 
 Words = Mapping[str, pa.Array]
 
@@ -43,17 +44,17 @@ Words = Mapping[str, pa.Array]
 def store(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     """Tables `links`, `messages`, `envelopes`, `findings`, `message_verdicts` and `statements` of the case; same evidence, same bytes."""
     for name, query in _PLAIN.items():
-        case.write_batches(name, _pieces(connection, query))
+        case.write_batches(name, _pieces(connection, query), _UNLIKE)
     people = _read(connection, "SELECT address, domain, registrable, own, indicator FROM addresses ORDER BY aid")
     nobody = {"address": "", "domain": "", "registrable": "", "own": None, "indicator": ""}
     people = pa.concat_tables([people, pa.Table.from_pylist([nobody], schema=people.schema)]).combine_chunks()
     words = {name: people[name].combine_chunks() for name in people.column_names}
     scopes = _read(connection, "SELECT servers, streams, routes, sources FROM scope_sets ORDER BY scope_set")
     sets = {name: scopes[name].combine_chunks() for name in scopes.column_names}
-    case.write_batches("messages", _spelt(connection, _MESSAGES, lambda rows: _message(rows, words, sets)))
+    case.write_batches("messages", _spelt(connection, _MESSAGES, lambda rows: _message(rows, words, sets)), _UNLIKE)
     words["roles"] = _read(connection, "SELECT roles FROM role_sets ORDER BY bits")["roles"].combine_chunks()
     words["seen"] = _read(connection, "SELECT seen FROM header_sets ORDER BY bits")["seen"].combine_chunks()
-    case.write_batches("envelopes", _spelt(connection, _ENVELOPES, lambda rows: _envelope(rows, words)))
+    case.write_batches("envelopes", _spelt(connection, _ENVELOPES, lambda rows: _envelope(rows, words)), _UNLIKE)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
