@@ -15,14 +15,16 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from forensics.dates import zulu
+
+if TYPE_CHECKING:
+    import pandas as pd  # a worker writes parts and needs none of it, and it takes a third of a second to load
 
 __all__ = [
     "ATTEMPTS",
