@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from forensics.dates import zulu
+from forensics.engine import SPILL, engine, view
 
 if TYPE_CHECKING:
     import pandas as pd  # a worker writes parts and needs none of it, and it takes a third of a second to load
@@ -43,10 +44,6 @@ SCHEMA_VERSION = 1
 _CASE_FILE = "case.toml"
 _KEY_FILE = "case.key"
 _KEY_BYTES = 32
-_LEAST_MEMORY, _MOST_MEMORY = 512, 3_000  # megabytes that DuckDB may take
-_ROW_MEMORY = 160  # bytes for each observation
-_ROWS = 4_000_000  # of a case that somebody opens to look at: a bit more than 1 GB
-_SPILL = ".spill"  # where DuckDB puts what does not fit into memory, for as long as it needs it
 _LOCK_FILE = "case.lock"  # held by whoever writes into the case; empty otherwise
 ATTEMPTS = ".attempts"  # marks of a cluster's tasks under way
 _HALF = ".new"  # how a file ends that is being written
@@ -129,7 +126,7 @@ class Case:
             path.chmod(0o700)  # one that was there already may be open to others
             with case.locked():
                 case._settle_key(key_file)
-                for folder in (_SPILL, ATTEMPTS):  # of a run that was killed
+                for folder in (SPILL, ATTEMPTS):  # of a run that was killed
                     shutil.rmtree(path / folder, ignore_errors=True)
                 for part in (case.tables, case.report):
                     part.mkdir(mode=0o700, exist_ok=True)
@@ -234,7 +231,7 @@ class Case:
             for place, shown in found
             if (place.is_symlink() or not place.is_dir())
             and shown.as_posix() not in left_out
-            and shown.parts[0] not in {_SPILL, ATTEMPTS, REVEALED}
+            and shown.parts[0] not in {SPILL, ATTEMPTS, REVEALED}
         )
 
     def connect(self) -> duckdb.DuckDBPyConnection:
@@ -325,33 +322,6 @@ def _text(value: object) -> str:
     """A value as text that UTF-8 can hold."""
     text = "" if value is None else str(value)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def engine(folder: Path, *, rows: int = _ROWS) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that spills into the case folder, loads no extension and reaches no network.
-
-    Its memory grows with the `rows` that it will join, from half a gigabyte to 3: DuckDB takes all that it may, and keeps in
-    it what it could as well spill.
-    """
-    megabytes = min(_LEAST_MEMORY + rows * _ROW_MEMORY // 1_000_000, _MOST_MEMORY)
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
-    connection.execute(f"SET memory_limit = '{megabytes}MB'")
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET preserve_insertion_order = true")
-    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [
-        (True,)
-    ]:  # on in notebooks; needs ipywidgets to be set at all
-        connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET temp_directory = $folder", {"folder": str(folder / _SPILL)})
-    return connection
-
-
-def view(connection: duckdb.DuckDBPyConnection, name: str, parts: list[str]) -> None:
-    """A view of that name over Parquet files."""
-    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
-    connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')  # noqa: S608  names are ours
 
 
 def _is_beginning(place: Path) -> bool:

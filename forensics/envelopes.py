@@ -24,6 +24,7 @@ import duckdb
 import pyarrow as pa
 
 from forensics.addresses import domain_of, registrable
+from forensics.engine import as_written
 from forensics.incident import Incident
 from forensics.model import Outcome, Role, Window
 from forensics.policy import Policy
@@ -228,13 +229,7 @@ def lay_out(
     _classify(connection, incident, policy)
     _enter_headers(connection)
     connection.execute("DROP TABLE named")
-    # The first two, or it may keep all recipients' records in memory; the third, or DuckDB 2.0.0 fails on some sets of addresses,
-    # with an error about a dictionary that changed identity
-    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side,statistics_propagation'")
-    try:
-        connection.execute(_FOLDED)
-    finally:
-        connection.execute("RESET disabled_optimizers")
+    as_written(connection, _FOLDED)
     connection.execute(_HEADER_SETS)
     _tie(connection, policy, places)
     connection.execute(_DATED.format(weight=_WEIGHT, inside=_inside(incident, policy)))

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from forensics.engine import as_written
+
 __all__ = ["stitch"]
 
 Numbers = npt.NDArray[np.int64]
@@ -187,7 +189,7 @@ def _merge(connection: duckdb.DuckDBPyConnection) -> None:
     _register(connection, "merged", _joined_by(far, near))
     connection.execute(_NEAR)
     if connection.execute("SELECT 1 FROM near WHERE nameless LIMIT 1").fetchall():
-        _as_written(connection, _ALIKE)
+        as_written(connection, _ALIKE)
     else:
         connection.execute("CREATE OR REPLACE TEMP TABLE alike (obs BIGINT, least BIGINT, nameless BOOLEAN)")
     connection.execute("DROP TABLE near")
@@ -202,15 +204,6 @@ def _merge(connection: duckdb.DuckDBPyConnection) -> None:
         _register(connection, "apart", apart)
         connection.execute(_SPLIT)
         connection.execute("DROP TABLE apart")
-
-
-def _as_written(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Execute it with joins in the order written: the engine might rather hold all recipients in memory than the few rows to their right."""
-    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-    try:
-        connection.execute(statement)
-    finally:
-        connection.execute("RESET disabled_optimizers")
 
 
 def _joined_by(far: Numbers, near: Numbers) -> pa.Table:

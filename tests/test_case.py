@@ -6,16 +6,19 @@ import dataclasses
 import json
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from small_evidence import KEY, SECOND, SECRET, audited, comparable, log, mailbox, plant, search_page
 
 import forensics
-from forensics.case import CONTRACT, Case, CaseError, engine, write_file, write_part
+from forensics.case import CONTRACT, Case, CaseError, write_file, write_part
+from forensics.engine import as_written, engine
 from forensics.pipeline import audit as audit_module
 from forensics.pipeline import first_pass
 from forensics.pipeline.executor import Processes
@@ -354,6 +357,14 @@ def test_what_is_written_is_whole_or_not_there(tmp_path: Path) -> None:
     assert not (tmp_path / "t" / "part.parquet").exists()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o600
+
+
+def test_what_the_engine_fails_by_stays_off(tmp_path: Path) -> None:
+    with engine(tmp_path) as connection:
+        for statement in ("SELECT 1", "CREATE TABLE kept AS SELECT 1 AS one", "nonsense"):
+            with suppress(duckdb.Error):
+                as_written(connection, statement)
+            assert connection.execute("SELECT current_setting('disabled_optimizers')").fetchall() == [("statistics_propagation",)]
 
 
 def test_the_engine_reaches_no_network_and_speaks_utc(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forensics.case import CONTRACT, Case, engine, view
+from forensics.case import CONTRACT, Case
 from forensics.comparison.causes import Causes
 from forensics.comparison.circumstances import SCHEMA, Made, differences, metadata, part, summary_of
 from forensics.custody import file_sha256
 from forensics.decisions import Decision, decisions
+from forensics.engine import engine, view
 
 __all__ = ["SCHEMA", "Change", "Comparison", "Made", "compare"]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from forensics.case import Case, view
+from forensics.case import Case
 from forensics.columns import DEFECTS, OBSERVATIONS, STATEMENTS, decode, timed
 from forensics.dates import FileClock, infer_clock
+from forensics.engine import view
 from forensics.model import Fragment
 from forensics.pipeline.first_pass import PartWriter, Receipt, parsers, parts_of
 

@@ -13,10 +13,11 @@ import duckdb
 import tomli_w
 
 from forensics import __version__
-from forensics.case import CONTRACT, Case, CaseError, engine, full_disk_told
+from forensics.case import CONTRACT, Case, CaseError, full_disk_told
 from forensics.coverage import Seen, Stretch, conclude, held_against, last_record, survey
 from forensics.custody import LOG, CustodyLog, Signer, key_check, seal
 from forensics.dates import zulu
+from forensics.engine import engine
 from forensics.envelopes import infer_own_domains, lay_out
 from forensics.evidence import SPAN, Item, Problem, find, hashed
 from forensics.incident import NO_INCIDENT, Incident

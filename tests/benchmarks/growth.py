@@ -67,7 +67,7 @@ class Growth:
 
 def child_of_growth(arguments: Sequence[str]) -> dict[str, Any]:
     """Joining and judging in this process; `arguments`: how many observations, where they lie, an empty folder to spill into."""
-    from forensics.case import engine
+    from forensics.engine import engine
     from forensics.envelopes import infer_own_domains, lay_out
     from forensics.incident import Incident
     from forensics.model import Finding
