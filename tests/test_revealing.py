@@ -20,7 +20,7 @@ from compound import BCC, STRING, TIME, TO, attachment, recipient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pst_writer import Folder, Item, mail, pst
-from small_evidence import SECOND, SECRET, audited, plant
+from small_evidence import SECOND, SECRET, audited, mailbox, plant
 from small_evidence import log as relay_log
 from support import ROOT
 from typer.testing import CliRunner, Result
@@ -184,6 +184,57 @@ def test_values_in_archives_and_in_stores_whose_messages_have_ids_are_found(tmp_
     assert {row["value"] for row in rows(case)} == {SECRET, SECOND}
 
 
+_CORPORATE = """
+service = "acme"
+rotate = "Ask the desk."
+[[rule]]
+id = "acme-ticket"
+kind = "access_token"
+keywords = ["acmetk_"]
+basis = "prefix"
+severity = "high"
+confidence = "high"
+pattern = '''(?<![A-Za-z0-9])(?P<secret>acmetk_[0-9a-f]{12})(?![A-Za-z0-9])'''
+examples = ["⟦acmetk_0f3b9a7c2d1e⟧ is yours"]
+counter_examples = ["acmetk_0f3b9a7c2d1e9 is another"]
+"""
+
+
+def _written(folder: Path, secret: str) -> Path:
+    plant(folder)
+    (folder / "box.mbox").write_text(mailbox(range(1)).replace(SECRET, secret), encoding="utf-8")
+    return folder
+
+
+def test_what_rules_of_ones_own_found_is_revealed_with_them_and_refused_without(tmp_path: Path) -> None:
+    own, other = tmp_path / "own.toml", tmp_path / "other.toml"
+    own.write_text(_CORPORATE, encoding="utf-8")
+    other.write_text(_CORPORATE.replace("acme-ticket", "acme-other"), encoding="utf-8")
+    case = audited(
+        _written(tmp_path / "ev", "acmetk_0f3b9a7c2d1e"),
+        out=tmp_path / "case",
+        options=forensics.Options(workers=1, rules=(own,)),
+    )
+    for chosen, why in (((), r"own\.toml is not among the rules given"), ((own, other), r"the audit did not have other\.toml")):
+        with pytest.raises(CaseError, match=why):
+            reveal(case, reason="x", rules=chosen)
+        assert not (case.path / "revealed").exists()
+        assert log(case)[-1]["action"] == "audit finished"
+    done = call("report", case.path, "--reveal", "--yes", "--reason", "x", "--rules", own)
+    assert done.exit_code == 0, done.stderr
+    assert [row["value"] for row in rows(case)] == ["acmetk_0f3b9a7c2d1e"]
+    assert call("report", case.path, "--rules", own).exit_code == 2
+
+
+def test_the_secret_of_an_access_key_comes_with_its_id(tmp_path: Path) -> None:
+    name, secret = "AKI" + "AR66NAM5WA5YYDX5S", "I+fyvetSB2vfwGSB6Ydj" + "tM03fkoa9LvlPLKIm/h9"
+    case = audited(
+        _written(tmp_path / "ev", f"aws_access_key_id = {name}\naws_secret_access_key = {secret}\n"), out=tmp_path / "case"
+    )
+    reveal(case, reason="x")
+    assert [(row["value"], row["note"]) for row in rows(case)] == [(secret, f"its id is {name}")]
+
+
 # --- evidence that is not what it was
 
 
@@ -310,7 +361,7 @@ def test_a_value_is_given_to_the_one_credential_that_it_can_belong_to(
     asked: list[_Sought], found: list[_Value], values: dict[str, str]
 ) -> None:
     given_values, missing = _matched(asked, {str(n): one for n, one in enumerate(found)})
-    assert given_values == values
+    assert {name: one.text for name, one in given_values.items()} == values
     assert set(missing) == {one.id for one in asked} - set(values)  # none vanishes
 
 

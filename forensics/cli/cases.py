@@ -21,7 +21,7 @@ __all__ = ["report", "show"]
 
 
 @app.command(epilog="Example: [bold]forensics report case --as html,csv[/bold]")
-def report(  # noqa: PLR0917  options of a command
+def report(  # noqa: PLR0913, PLR0917  options of a command
     case: Annotated[Path, typer.Argument(help="A finished case folder.")],
     formats: Annotated[str | None, typer.Option("--as", help="Comma list of reporters, or all; default: the usual ones.")] = None,
     revealing: Annotated[
@@ -30,16 +30,19 @@ def report(  # noqa: PLR0917  options of a command
     reason: Annotated[str, typer.Option(help="With --reveal: why the values are needed; goes on record.")] = "",
     by: Annotated[str, typer.Option("--by", help="With --reveal: who asks, if not the account that runs this.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="With --reveal: do not ask.")] = False,
+    rules: Annotated[
+        list[Path] | None, typer.Option("--rules", help="With --reveal: rules that the audit had; repeatable.")
+    ] = None,
     signing_key: SigningKey = None,
 ) -> None:
     """Write a case's reports again."""
     with errors():
         names = [name.strip() for name in formats.split(",") if name.strip()] if formats else None
         if revealing:
-            reveal(forensics.Case.open(case), names, reason, by, sure=yes, signing_key=signing(signing_key))
+            reveal(forensics.Case.open(case), names, reason, by, rules=rules or [], sure=yes, signing_key=signing(signing_key))
             return
-        if reason or by or yes:
-            stop("--reason, --by and --yes go with --reveal", EXIT_USAGE)
+        if reason or by or yes or rules:
+            stop("--reason, --by, --rules and --yes go with --reveal", EXIT_USAGE)
         for path in forensics.report(forensics.Case.open(case), names, signing_key=signing(signing_key)):
             sys.stdout.write(f"{harmless(str(path))}\n")
 

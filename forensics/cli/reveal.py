@@ -25,7 +25,14 @@ def _asked(question: str) -> str:
 
 
 def reveal(
-    case: forensics.Case, names: Sequence[str] | None, reason: str, by: str, *, sure: bool, signing_key: Signer | Path | None
+    case: forensics.Case,
+    names: Sequence[str] | None,
+    reason: str,
+    by: str,
+    *,
+    rules: Sequence[Path],
+    sure: bool,
+    signing_key: Signer | Path | None,
 ) -> None:
     """Ask, reveal, and say where the values are. The paths of file and reports go to stdout, a value never does."""
     number = str(case.summary.get("case", {}).get("number", ""))
@@ -40,7 +47,7 @@ def reveal(
         if _asked(f"Type {words} to go on:") not in {_WORD, number} - {""}:
             stop("not confirmed: nothing was revealed", EXIT_USAGE)
         reason = reason or _asked("Why are the values needed?")
-    found = forensics.reveal(case, reason=reason, by=by, formats=names, signing_key=signing_key)
+    found = forensics.reveal(case, reason=reason, by=by, formats=names, rules=rules, signing_key=signing_key)
     sys.stdout.write(f"{harmless(str(found.path))}\n")
     for path in found.reports:
         sys.stdout.write(f"{harmless(str(path))}\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 import resource
-from collections import Counter
+import tomllib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from forensics import legible
 from forensics.case import REVEALED, Case, CaseError
 from forensics.content import texts
 from forensics.custody import LOG, CustodyLog, Signer, file_sha256
 from forensics.evidence import Item, Member, MemberSource, members, read_ranges
-from forensics.leaks import Ruleset, fingerprint, load_rules, redact, scan
+from forensics.leaks import RuleFile, Ruleset, fingerprint, load_rules, preview, redact, rule_files, scan
 from forensics.leaks.ruleset import fold
 from forensics.leaks.search import hits_of
 from forensics.model import Body, Limits, Span, Text
@@ -84,6 +87,7 @@ class _Task:
     key: bytes = field(repr=False)
     records: tuple[tuple[Item, tuple[_Record, ...]], ...]
     sought: tuple[_Sought, ...]
+    rules: tuple[RuleFile, ...] = ()  # besides those that come with the tool
 
 
 @dataclass(slots=True)
@@ -92,33 +96,43 @@ class _Value:
 
     text: str = field(repr=False)
     places: dict[Place, int] = field(default_factory=dict)  # with its offset there
+    beside: set[str] = field(default_factory=set, repr=False)  # what makes one credential with it: the id of an access key
 
 
 def reveal(
-    case: Case, *, reason: str, by: str = "", formats: Iterable[str] | None = None, signing_key: Signer | Path | None = None
+    case: Case,
+    *,
+    reason: str,
+    by: str = "",
+    formats: Iterable[str] | None = None,
+    rules: Iterable[Path] = (),
+    signing_key: Signer | Path | None = None,
 ) -> Revealed:
     """Write every credential of a case in full to `revealed/credentials.csv`, mode 0600, then the reports, and seal the case.
 
     That somebody asked, and why, is in the custody log before evidence is read again. The file is in no manifest and in no export,
-    so it can be deleted at any time. `by` is who asked, if that is not the account that runs this. Raises CaseError without a
-    reason, without credentials, and where the case or its evidence changed; which file it was is said and logged. Raises
-    CustodyError on a key that cannot be used.
+    so it can be deleted at any time. `by` is who asked, if that is not the account that runs this; `rules` are the files of rules
+    that the audit had. Raises CaseError without a reason, without credentials, without the audit's rules, and where the case or
+    its evidence changed; which file it was is said and logged. Raises CustodyError on a key that cannot be used, RuleError on rules.
     """
     chosen = None if formats is None else list(formats)
     chosen_reporters(chosen)  # a misspelt name is said before anything is on record
     signer = signer_of(signing_key)
-    rules = load_rules()
-    words = [redact(one.strip(), rules) for one in (reason, by)]
+    more = rule_files(rules)
+    words = [redact(one.strip(), load_rules(*more)) for one in (reason, by)]
     if not words[0] or len(reason) > _LONGEST:
         msg = f"say why the values are needed, in at most {_LONGEST:,} characters: the reason is put on record"
         raise CaseError(msg)
     with case.locked():
-        return _revealed(case, words, chosen, signer)
+        return _revealed(case, words, chosen, more, signer)
 
 
-def _revealed(case: Case, words: Sequence[str], formats: list[str] | None, signer: Signer) -> Revealed:
+def _revealed(
+    case: Case, words: Sequence[str], formats: list[str] | None, rules: tuple[RuleFile, ...], signer: Signer
+) -> Revealed:
     """The steps in their order: the record, the evidence as it was, the values, the reports, the seal."""
     refuse_changed(case, but_reports=True)
+    _same_rules(case, rules)
     sought = _sought(case)
     if not sought:
         msg = f"{case.path}: the case has no credentials to reveal"
@@ -127,7 +141,7 @@ def _revealed(case: Case, words: Sequence[str], formats: list[str] | None, signe
     log.append("reveal asked", reason=words[0], by=words[1], credentials=len(sought))
     try:
         target = _target(case)
-        task = _Task(target, case.key, tuple(_records(case, {place[0] for one in sought for place in one.places})), sought)
+        task = _Task(target, case.key, tuple(_records(case, {place[0] for one in sought for place in one.places})), sought, rules)
         missing = _done(task)
     except CaseError as error:
         log.append("reveal refused", why=str(error))
@@ -137,6 +151,18 @@ def _revealed(case: Case, words: Sequence[str], formats: list[str] | None, signe
         "credentials revealed", file=f"{REVEALED}/{FILE}", credentials=len(sought) - len(missing), not_found=sorted(missing)
     )
     return Revealed(target, len(sought) - len(missing), missing, tuple(report(case, formats, signing_key=signer)))
+
+
+def _same_rules(case: Case, given: Sequence[RuleFile]) -> None:
+    """Raises CaseError unless these are the files of rules that the audit had: other ones find other credentials."""
+    made = tomllib.loads((case.path / "case.toml").read_text(encoding="utf-8"))["options"].get("rules", [])
+    had = {str(one["sha256"]): str(one["source"]) for one in made}
+    have = {hashlib.sha256(one.content).hexdigest(): one.name for one in given}
+    problems = [f"{legible.shown(name)} is not among the rules given" for digest, name in had.items() if digest not in have]
+    problems += [f"the audit did not have {legible.shown(name)}" for digest, name in have.items() if digest not in had]
+    if problems:
+        msg = f"{case.path}: {'; '.join(sorted(problems))}; name the files of rules that the audit had, each with --rules"
+        raise CaseError(msg)
 
 
 def _target(case: Case) -> Path:
@@ -221,7 +247,7 @@ def _reveal(task: _Task) -> dict[str, str] | str:
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the image of a crash would hold what was found
         found: dict[str, _Value] = {}
-        rules = load_rules()
+        rules = load_rules(*task.rules)
         for item, records in task.records:
             for record, body in _bodies(item, records):
                 _search(record, body, rules, task.key, found)
@@ -274,17 +300,21 @@ def _search(record: _Record, body: Body, rules: Ruleset, key: bytes, found: dict
         about = fold(
             "\n".join([*sorted({one.part for one in views}), *(one.text[:998] for one in views if one.part == "header:subject")])
         )
+        parts: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for hits, _ in hits_of([one.text for one in views], rules, about=about) if wanted else ():
             for hit in hits:
                 if (mark := fingerprint(hit.value, hit.rule.kind, key)) in wanted:
                     found.setdefault(mark, _Value(hit.value))
+                elif hit.rule.part_of:
+                    parts[hit.rule.id, preview(hit.value)].add(hit.value)
         for leak in leaks:
             if leak.fingerprint in found:
+                found[leak.fingerprint].beside |= parts.get((leak.rule, leak.preview), set())
                 place = (record.message_key, leak.part, leak.location, leak.preview)
                 found[leak.fingerprint].places.setdefault(place, leak.offset)
 
 
-def _matched(sought: Sequence[_Sought], found: Mapping[str, _Value]) -> tuple[dict[str, str], dict[str, str]]:
+def _matched(sought: Sequence[_Sought], found: Mapping[str, _Value]) -> tuple[dict[str, _Value], dict[str, str]]:
     """Values by credential id, and why there is none for others. Those that look alike at equal places are told apart by their order."""
     groups: dict[tuple[str, ...], list[_Sought]] = {}
     for one in sought:
@@ -292,7 +322,7 @@ def _matched(sought: Sequence[_Sought], found: Mapping[str, _Value]) -> tuple[di
         fits = [mark for mark, value in found.items() if here and here <= value.places.keys()]
         exact = [mark for mark in fits if here == found[mark].places.keys()]
         groups.setdefault(tuple(exact or fits), []).append(one)
-    values: dict[str, str] = {}
+    values: dict[str, _Value] = {}
     missing: dict[str, str] = {}
     for marks, ones in groups.items():
         if not marks:
@@ -307,17 +337,20 @@ def _matched(sought: Sequence[_Sought], found: Mapping[str, _Value]) -> tuple[di
             first = ones[0].places[0]
             ordered = sorted(marks, key=lambda mark: found[mark].places[first])  # ids count by offset, too
             for one, mark in zip(sorted(ones, key=lambda one: (len(one.id), one.id)), ordered, strict=True):
-                values[one.id] = found[mark].text
+                values[one.id] = found[mark]
     return values, missing
 
 
-def _write(target: Path, sought: Sequence[_Sought], values: Mapping[str, str], missing: Mapping[str, str]) -> None:
+def _write(target: Path, sought: Sequence[_Sought], values: Mapping[str, _Value], missing: Mapping[str, str]) -> None:
     """The file, mode 0600, whole or not at all."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for one in sought:
-        value, note = _cell(values.get(one.id, ""))
+        known = values.get(one.id, _Value(""))
+        value, note = _cell(known.text)
+        ids = [f"its id is {_cell(part)[0]}" for part in sorted(known.beside)]
+        note = "; ".join([*([note] if note else []), *ids])
         place = dict(zip(("message_key", "part", "location"), one.places[0] if one.places else ("", "", ""), strict=False))
         row = {**one.row, **place, "value": value, "note": missing.get(one.id, note)}
         writer.writerow([row.get(column, "") if column == "value" else _cell(row.get(column, ""))[0] for column in COLUMNS])
