@@ -9,13 +9,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from forensics import collect, hosts
-    from forensics.case import Case
+    from forensics.case import Case, CaseError, FullDiskError
     from forensics.comparison import compare
-    from forensics.custody import Signer
-    from forensics.incident import Incident
+    from forensics.custody import CustodyError, Signer
+    from forensics.incident import Incident, IncidentError
+    from forensics.leaks import RuleError
+    from forensics.mapping import MappingError
     from forensics.model import Limits, Window
     from forensics.pipeline.api import installed, triage, verify
-    from forensics.pipeline.audit import Options, audit
+    from forensics.pipeline.audit import NoEvidenceError, Options, audit
+    from forensics.pipeline.cluster import ClusterError
     from forensics.pipeline.export import export
     from forensics.pipeline.noting import note
     from forensics.pipeline.reporting import report
@@ -26,10 +29,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Case",
+    "CaseError",
+    "ClusterError",
+    "CustodyError",
+    "FullDiskError",
     "Incident",
+    "IncidentError",
     "Limits",
+    "MappingError",
+    "NoEvidenceError",
     "Options",
     "Policy",
+    "RuleError",
     "Signer",
     "Window",
     "audit",
@@ -52,10 +63,18 @@ __all__ = [
 # Loaded on first use: a worker process needs none of it, and `--help` should not wait for pandas.
 _HOMES = {
     "Case": "forensics.case",
+    "CaseError": "forensics.case",
+    "ClusterError": "forensics.pipeline.cluster",
+    "CustodyError": "forensics.custody",
+    "FullDiskError": "forensics.case",
     "Incident": "forensics.incident",
+    "IncidentError": "forensics.incident",
     "Limits": "forensics.model",
+    "MappingError": "forensics.mapping",
+    "NoEvidenceError": "forensics.pipeline.audit",
     "Options": "forensics.pipeline.audit",
     "Policy": "forensics.policy",
+    "RuleError": "forensics.leaks",
     "Signer": "forensics.custody",
     "Window": "forensics.model",
     "audit": "forensics.pipeline.audit",
