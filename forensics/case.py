@@ -252,6 +252,14 @@ class Case:
         frame: pd.DataFrame = pa.concat_tables([pq.ParquetFile(part).read() for part in parts]).to_pandas()
         return frame
 
+    def stamps(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Name, time of change, size and inode of each file below `tables/`: another value whenever a table is another."""
+        found = []
+        for place in sorted(self.tables.rglob("*")):
+            about = place.stat()
+            found.append((place.relative_to(self.tables).as_posix(), about.st_mtime_ns, about.st_size, about.st_ino))
+        return tuple(found)
+
     @property
     def summary(self) -> dict[str, Any]:
         """The case's summary; see `pipeline.summary` for its fields."""

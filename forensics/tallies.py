@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from forensics.case import CaseError
+from forensics.case import Case, CaseError
 from forensics.obligations import CAUTION_OF_ROW, Count, Obligation, load_obligations, rows
 from forensics.severity import Override, Seen, Severity, SeverityError, assess
 
@@ -73,10 +75,32 @@ class Headcount:
 
 
 @dataclass(frozen=True, slots=True)
+class _Alike:
+    """Persons of one case who do not differ in what an obligation asks: of a hundred thousand there are some hundred such sets."""
+
+    kinds: frozenset[str]
+    has_credentials: bool
+    hints: tuple[str, ...]
+    groups: frozenset[str]  # of addresses that may be one person
+    alone: int  # addresses that are in no group
+    size: int  # addresses
+
+    @classmethod
+    def of(cls, persons: Iterable[Person]) -> tuple[_Alike, ...]:
+        """Persons so parted; mailboxes of offices and programs are nobody."""
+        found: dict[tuple[frozenset[str], bool, tuple[str, ...]], list[str]] = {}
+        for one in persons:
+            if one.mailbox == "person":
+                found.setdefault((one.kinds, one.has_credentials, one.hints), []).append(one.group)
+        return tuple(cls(*sort, frozenset(filter(None, groups)), groups.count(""), len(groups)) for sort, groups in found.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """The figures of one case. Persons, data and credentials are those of exposed mail; `possible` is counted nowhere."""
 
     persons: tuple[Person, ...]
+    alike: tuple[_Alike, ...]
     severity: Severity
     case: Mapping[str, Any]  # the policy's word on the case: role, discovered_at, aware_at, ...
     is_complete: bool  # all exposed content was read, the window is covered, and no record is defect
@@ -100,13 +124,14 @@ class Tally:
 
         With `elements` nobody can tell whose data they are: at least somebody's, at most those of everybody in these messages.
         """
-        chosen = [person for person in self.persons if person.mailbox == "person" and _has(person, one.elements)]
-        sure = [person for person in chosen if _lives_in(person, one.place) == "yes"] if one.place else chosen
-        open_ones = [person for person in chosen if _lives_in(person, one.place) == "unknown"] if one.place else []
-        low = Headcount.of(sure).low
+        chosen = [some for some in self.alike if _has(some, one.elements)]
+        sure = [some for some in chosen if _lives_in(some, one.place) == "yes"] if one.place else chosen
+        open_ones = [some for some in chosen if _lives_in(some, one.place) == "unknown"] if one.place else []
+        low = sum(some.alone for some in sure) + len(frozenset[str]().union(*(some.groups for some in sure)))
         if one.elements:
             low = int(bool(chosen) and len(sure) == len(chosen))
-        return Count(low, len(sure) + len(open_ones), len(open_ones), self.is_complete, bool(one.place))
+        unknown = sum(some.size for some in open_ones)
+        return Count(low, sum(some.size for some in sure) + unknown, unknown, self.is_complete, bool(one.place))
 
     def obligations(self, known: Sequence[Obligation] | None = None) -> list[dict[str, str]]:
         """Rows as `obligations.rows` makes them, of the obligations that come with the tool unless others are given."""
@@ -145,13 +170,13 @@ def _together(listed: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return list(found.values())
 
 
-def _has(person: Person, elements: Sequence[str]) -> bool:
+def _has(person: _Alike, elements: Sequence[str]) -> bool:
     if not elements:
         return True
     return not person.kinds.isdisjoint(elements) or (person.has_credentials and "credentials" in elements)
 
 
-def _lives_in(person: Person, place: str) -> str:
+def _lives_in(person: _Alike, place: str) -> str:
     """yes, no or unknown, by hints: a country says nothing sure about its states, and of two that contradict none decides."""
     inside = [one == place or one.startswith(f"{place}-") for one in person.hints]
     if inside and all(inside):
@@ -161,7 +186,19 @@ def _lives_in(person: Person, place: str) -> str:
 
 
 def tally(case: Readable) -> Tally:
-    """The figures of a case. A case that an older version made has no groups: nobody is merged, and everybody is "other"."""
+    """The figures of a case. A case that an older version made has no groups: nobody is merged, and everybody is "other".
+
+    Several reporters ask for them, one after the other: those of the last case are kept for as long as its files stay as they are.
+    """
+    return _kept(case.path, case.stamps()) if isinstance(case, Case) else _tallied(case)
+
+
+@lru_cache(maxsize=1)
+def _kept(path: Path, stamps: object) -> Tally:  # noqa: ARG001  what they stand for is part of the question
+    return _tallied(Case(path))
+
+
+def _tallied(case: Readable) -> Tally:
     summary = case.summary
     facts = summary.get("case") or {}
     persons = tuple(_persons(case))
@@ -183,7 +220,7 @@ def tally(case: Readable) -> Tally:
         override = Override.from_data(facts.get("severity") or {})
     except SeverityError:  # a summary that another version wrote, or somebody's hand
         override = Override()
-    return Tally(persons, assess(seen, override), facts, _is_complete(case, seen))
+    return Tally(persons, _Alike.of(persons), assess(seen, override), facts, _is_complete(case, seen))
 
 
 def _is_complete(case: Readable, seen: Seen) -> bool:
@@ -198,27 +235,33 @@ def _of_exposed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _persons(case: Readable) -> Iterable[Person]:
-    grouped = {str(row["person"]): row for row in _groups(case)}
+    grouped = {str(person): known for person, *known in _groups(case)}
+    stranger = ("other", "person", "")
     # a group of which one address is left in exposed mail merges nothing, and counts the same
-    for row in _of_exposed(case.read("people")).to_dict("records"):
-        known = grouped.get(str(row["person"]), {})
+    named = ("person", "relation", "data_kinds", "credentials", "residency_hint")
+    for address, relation, kinds, credentials, hints in _rows(_of_exposed(case.read("people")), named):
+        category, mailbox, group = grouped.get(str(address), stranger)
         yield Person(
-            str(row["person"]),
-            str(row["relation"]),
-            str(known.get("category") or "other"),
-            str(known.get("mailbox") or "person"),
-            str(known.get("group_id") or ""),
-            frozenset(_listed(row["data_kinds"])),
-            str(row["credentials"]) not in {"", "0"},
-            tuple(_listed(row["residency_hint"])),
+            str(address),
+            str(relation),
+            str(category or "other"),
+            str(mailbox or "person"),
+            str(group or ""),
+            frozenset(_listed(kinds)),
+            str(credentials) not in {"", "0"},
+            tuple(_listed(hints)),
         )
 
 
-def _groups(case: Readable) -> list[dict[Any, Any]]:
+def _groups(case: Readable) -> Iterable[tuple[object, ...]]:
     try:
-        return case.read("person_groups").to_dict("records")
+        return _rows(case.read("person_groups"), ("person", "category", "mailbox", "group_id"))
     except (CaseError, FileNotFoundError):
-        return []
+        return ()
+
+
+def _rows(frame: pd.DataFrame, names: Sequence[str]) -> Iterable[tuple[object, ...]]:
+    return zip(*(frame[name].tolist() for name in names), strict=True)
 
 
 def _listed(cell: object) -> list[str]:
