@@ -19,6 +19,8 @@ from benchmarks.cases import CASES, OURS, Case, Contestant
 from benchmarks.corpus import INDICATOR, MARK, Written
 from benchmarks.large import large
 from benchmarks.measuring import ChildError, Measured, child, measure
+from benchmarks.mixed import Mixed
+from benchmarks.mixed import disagreements as mixed_disagreements
 from benchmarks.peers import PEERS
 from benchmarks.programs import at_hand
 from benchmarks.results import Ratio, Result, Scaling, compared, disagreements
@@ -64,6 +66,25 @@ def test_it_runs_end_to_end_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_mixed_evidence_is_audited_whole_and_its_figures_stand_beside_those_of_other_sizes(tmp_path: Path) -> None:
+    place, temporary = tmp_path / "figures" / "bench.json", tmp_path / "tmp"
+    temporary.mkdir()
+    for megabytes in ("3", "2"):
+        done = subprocess.run(
+            command("--mixed", megabytes, "--json", str(place)),
+            capture_output=True, text=True, env=os.environ | {"TMPDIR": str(temporary)}, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    less, more = json.loads(place.read_text())["mixed"]
+    assert less["megabytes"] < more["megabytes"]
+    assert 0 < less["found"]["exposed"] < less["found"]["messages"] < more["found"]["messages"]
+    assert min(more["peak_bytes"].values()) > 0
+    assert more["cpu_seconds"] > 0
+    assert {"Reading headers and envelopes", "Writing the case"} <= more["steps_wall_seconds"].keys()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     temporary = tmp_path / "tmp"
@@ -84,6 +105,12 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path: Path, number: s
     assert "Interrupted" in shown
     assert list(temporary.iterdir()) == []
     assert not place.exists()
+
+
+def test_an_audit_that_misses_a_planted_copy_disagrees() -> None:
+    one = Mixed(10, 1, 1.0, 1.0, 1, 1, 1, {}, 9, 4, 0, hidden=5, load=0.0)
+    assert mixed_disagreements(one) == ["mixed: 4 messages are exposed; 5 hidden copies were planted"]
+    assert mixed_disagreements(replace(one, exposed=5)) == []
 
 
 @pytest.mark.parametrize(
