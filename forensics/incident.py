@@ -14,7 +14,7 @@ from forensics.addresses import ascii_domain, canonical, domain_of, is_within, w
 from forensics.dates import iso_time
 from forensics.model import ANY_TIME, Window
 
-__all__ = ["NO_INCIDENT", "Incident", "IncidentError", "Indicators", "Package", "read_window"]
+__all__ = ["NO_INCIDENT", "InReach", "Incident", "IncidentError", "Indicators", "Package", "read_window"]
 
 
 class IncidentError(ValueError):
@@ -50,6 +50,19 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class InReach:
+    """A secret that the attack could read where it ran, which no mail shows; never the value. All but `provider` are texts for people."""
+
+    name: str
+    why: str
+    revoke: str  # where, and in which order
+    check: str  # what to look at afterwards
+    service: str = ""  # a slug, as in the credentials' tables
+    provider: str = ""  # a parser's name: each server that its records name has a secret of its own; "" for one of no provider
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """What is known of an incident from outside the evidence. The default is "nothing": detection by behaviour only."""
 
@@ -62,6 +75,7 @@ class Incident:
     cohort: Mapping[str, str] = field(default_factory=dict)  # fact of an observation -> value, all must hold
     not_indicators: Mapping[str, str] = field(default_factory=dict)  # what must never be blamed -> reason
     precautions: tuple[str, ...] = ()  # what to do whatever the evidence says, in order
+    secrets_in_reach: tuple[InReach, ...] = ()  # what to rotate whatever the mail says, in order
     source: str = ""  # where it was read from, for the case file
 
     @classmethod
@@ -78,7 +92,7 @@ class Incident:
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str) -> Incident:
         """An incident from parsed TOML; `source` is named in errors."""
-        unknown = set(data) - {"name", "title", "references", "window", "indicators", "packages", "cohort", "not_indicators", "precautions"}  # fmt: skip
+        unknown = set(data) - {"name", "title", "references", "window", "indicators", "packages", "cohort", "not_indicators", "precautions", "secrets_in_reach"}  # fmt: skip
         if unknown:
             msg = f"{source}: unknown key {min(unknown)!r}; see `forensics show incidents` for a complete example"
             raise IncidentError(msg)
@@ -103,6 +117,7 @@ class Incident:
             cohort={str(key): str(value) for key, value in data.get("cohort", {}).items()},
             not_indicators={str(key): str(value) for key, value in data.get("not_indicators", {}).items()},
             precautions=tuple(map(str, data.get("precautions", ()))),
+            secrets_in_reach=_in_reach(data.get("secrets_in_reach", []), source),
             source=source,
         )
 
@@ -139,6 +154,22 @@ def _package(data: Mapping[str, Any], source: str) -> Package:
         bad_versions=(versions,) if isinstance(versions, str) else tuple(map(str, versions)),
         hashes={str(key).lower(): str(value) for key, value in data.get("hashes", {}).items()},
     )
+
+
+_IN_REACH = ("name", "why", "revoke", "check", "service", "provider", "reference")
+_NEEDED = _IN_REACH[:4]
+
+
+def _in_reach(listed: Any, source: str) -> tuple[InReach, ...]:  # noqa: ANN401  whatever the TOML holds
+    """The entries of [[secrets_in_reach]]; one that does not say where to revoke and what to check is of no use to anybody."""
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        raise IncidentError(f"{source}: secrets_in_reach must be tables, each headed [[secrets_in_reach]]")
+    for number, one in enumerate(listed, 1):
+        if unknown := set(one) - set(_IN_REACH):
+            raise IncidentError(f"{source}: entry {number} of [[secrets_in_reach]] has the unknown key {min(unknown)!r}")
+        if lacking := [name for name in _NEEDED if not str(one.get(name, "")).strip()]:
+            raise IncidentError(f"{source}: entry {number} of [[secrets_in_reach]] lacks {', '.join(lacking)}")
+    return tuple(InReach(**{name: str(value) for name, value in one.items()}) for one in listed)
 
 
 def read_window(data: Any, source: str) -> Window:  # noqa: ANN401  whatever the TOML holds

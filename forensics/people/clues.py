@@ -12,6 +12,7 @@ from importlib import resources
 
 from forensics.addresses import canonical, mailboxes
 from forensics.model import Text
+from forensics.people.papers import papers, without_accounts
 
 __all__ = ["NO_CLUES", "Clues", "clues_in", "personal_name"]
 
@@ -131,9 +132,10 @@ def _one_address(line: str) -> str:
 
 def _told(line: str) -> Iterator[tuple[str, str]]:
     """Countries that a line names, each with its basis."""
-    for match in _PHONE.finditer(line):
+    for match in _PHONE.finditer(without_accounts(line)):
         if country := phone_country(re.sub(r"\D", "", match[1])):
             yield country, "phone number near the address"
+    yield from papers(line)
     stated = _STATED.search(line)
     if stated and (country := _table()["names"].get(stated[1].strip(" .").casefold(), "")):
         yield country, "country stated near the address"

@@ -15,12 +15,20 @@ from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.model import Leak
 from forensics.people import Affected, Clues, affected_people, person_groups
+from forensics.pipeline.locked import LOCKED_ATTACHMENTS, locked_attachments
+from forensics.pipeline.precautions import PRECAUTIONS, precaution_rows
 from forensics.pipeline.remarks import remarks
 from forensics.pipeline.second_pass import Content
+from forensics.pipeline.sign_ins import SIGN_INS, Copied, sign_in_rows
 from forensics.policy import Policy
 from forensics.verdicts import COHORT_REASON
 
-__all__ = ["Answers", "Asked", "answer"]
+__all__ = ["BESIDE", "Answers", "Asked", "answer"]
+
+# tables beside those of the contract: what follows from them
+BESIDE: Mapping[str, tuple[str, ...]] = {
+    "sign_ins": SIGN_INS, "locked_attachments": LOCKED_ATTACHMENTS, "precautions": PRECAUTIONS,
+}  # fmt: skip
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 _STATES = ("live_until_rotated", "expires", "expired_by_nature")
@@ -86,6 +94,7 @@ class Asked:
     items: Mapping[str, Item]
     contents: Sequence[Content]
     places: tuple[str, ...]  # of messages whose content counts: ("exposed",), with "possible" on request
+    others: Sequence[Content] = ()  # of messages without a finding, where everything was asked for
 
     def path(self, evidence: str, member: str = "") -> str:
         """How reports name a file or member."""
@@ -121,6 +130,10 @@ def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
     affected = _affected(facts, asked)
     tables["people"] = affected_people(affected, asked.policy, collectors)
     tables["person_groups"] = person_groups(tables["people"], affected, asked.policy)
+    tables["sign_ins"] = sign_in_rows(_copied(facts, copies, asked.places), _lifetimes(asked.contents))
+    flagged = {row["message_key"]: row for row in facts.flagged}
+    tables["locked_attachments"] = locked_attachments(connection, [*asked.contents, *asked.others], flagged, asked.places)
+    tables["precautions"] = precaution_rows(connection, asked.incident, asked.policy)
     return Answers(tables, hints)
 
 
@@ -304,6 +317,28 @@ def _advice(leak: Leak, times: Sequence[datetime]) -> str:
     until = readable(leak.expires) if leak.expires is not None else ""
     window = f"from {readable(times[0])}" + (f" to {until}" if until else " on, and when it ran out is not known")
     return f"{leak.rotate} It could be used {window}: review sign-ins and use in that time.".strip()
+
+
+def _copied(facts: _Facts, copies: Iterable[Mapping[str, Any]], places: tuple[str, ...]) -> list[Copied]:
+    """Every credential of every message whose content counts, with the first record of a copy that arrived."""
+    arrivals: dict[str, datetime] = {}
+    for row in copies:
+        if row["utc"] is not None and row["outcome"] in {"delivered", "fetched"}:
+            arrivals[row["message_key"]] = min(row["utc"], arrivals.get(row["message_key"], row["utc"]))
+    return [
+        Copied(
+            key, flagged["sent_at"], arrivals.get(key), flagged["sender"], tuple(facts.parties.get(key, {}).get("to", ())),
+            facts.ids[leak.fingerprint], flagged["verdict"], leak,
+        )
+        for flagged in facts.flagged
+        for key in [flagged["message_key"]]
+        for leak in (facts.leaks.get(key, ()) if flagged["place"] in places else ())
+        if leak.family == "credential" and leak.fingerprint in facts.ids
+    ]  # fmt: skip
+
+
+def _lifetimes(contents: Iterable[Content]) -> dict[str, int]:
+    return dict(sorted(pair for content in contents for pair in content.lifetimes))
 
 
 def _copy_row(row: Mapping[str, Any], asked: Asked) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from forensics.leaks import RuleFile, load_rules, rule_files
 from forensics.mapping import load_mapping
 from forensics.model import Defect, Finding, Limits
 from forensics.people import PERSON_GROUPS
-from forensics.pipeline.answers import Answers, Asked, answer
+from forensics.pipeline.answers import BESIDE, Answers, Asked, answer
 from forensics.pipeline.assembly import assemble, file_clocks, register_parts, settle_stamps
 from forensics.pipeline.cluster import Cluster
 from forensics.pipeline.collected import NONE_FOUND, Found, collected
@@ -272,8 +272,9 @@ class _Run:
         judge(connection, findings, self.incident.cohort)
         read = self._read_content(connection, items)
         contents = [one for one in read if one.flagged]
-        asked = Asked(self.incident, self.policy, items, contents, CONTENT[self.options.content][:2])
-        unflagged = store_unflagged(self.case, connection, [one for one in read if not one.flagged])
+        others = [one for one in read if not one.flagged]
+        asked = Asked(self.incident, self.policy, items, contents, CONTENT[self.options.content][:2], others)
+        unflagged = store_unflagged(self.case, connection, others)
         answers = answer(connection, asked)
         shows = {name: parser.shows for name, parser in self._parsers().items()}
         beside = held_against(connection, shows, self.incident, self.policy, self.found.collections)
@@ -321,6 +322,8 @@ class _Run:
         for name in CONTRACT:
             self.case.write_contract(name, answered.tables[name])
         self.case.write_rows("person_groups", answered.tables["person_groups"], PERSON_GROUPS)
+        for name, columns in BESIDE.items():
+            self.case.write_rows(name, answered.tables[name], columns)
         store(connection, self.case)
         store_custody(connection, self.case, self.taken, self.policy, self.found.collections, answered.clocks)
         store_members(self.case, answered.receipts)

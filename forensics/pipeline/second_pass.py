@@ -12,7 +12,7 @@ import duckdb
 from forensics.case import is_full
 from forensics.content import texts
 from forensics.evidence import Item, Member, MemberSource, members, read_ranges
-from forensics.leaks import RuleFile, load_rules, redact, scan
+from forensics.leaks import RuleFile, Ruleset, load_rules, redact, scan
 from forensics.model import Body, Leak, Limits, Span, Text, Unread
 from forensics.people import NO_CLUES, Clues, clues_in, mentioned
 from forensics.pipeline.executor import rare_collections
@@ -75,6 +75,10 @@ class Content:
     attachments: tuple[str, ...]
     flagged: bool = True
     clues: Clues = NO_CLUES  # who may be one person, and live where; never stored as it stands
+    locked: tuple[Unread, ...] = ()  # attachments that a password opens, or may: an archive as a whole; names redacted
+    lifetimes: frozenset[tuple[str, int]] = (
+        frozenset()
+    )  # of the rules whose leaks run out by themselves: id and seconds, -1 unknown
 
 
 @lru_cache(maxsize=1)
@@ -190,4 +194,28 @@ def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Cont
     return Content(
         one.message_key, one.has_body, subject, tuple(scanned.leaks), tuple(unread), mentioned(shown),
         tuple(sorted(redact(name, rules) for name in names)), clues=clues_in(shown),
+        locked=_locks(unread, rules), lifetimes=_lifetimes(scanned.leaks, rules),
     )  # fmt: skip
+
+
+def _lifetimes(leaks: Sequence[Leak], rules: Ruleset) -> frozenset[tuple[str, int]]:
+    """What the rules say of how long these can be used, beside which one sees that a mail said otherwise."""
+    named = {leak.rule for leak in leaks if leak.lifetime >= 0}
+    return frozenset((rule.id, rule.lifetime) for rule in rules.rules if rule.id in named) if named else frozenset()
+
+
+_LOCKS = frozenset({
+    "encrypted archive member", "PDF locked with a password", "Office document locked with a password",
+    "OpenDocument file locked with a password", "KeePass database: locked", "Java key store: locked", "PKCS#12 key store: locked",
+    "encrypted file", "7-Zip archive: no reader", "RAR archive: no reader",
+})  # fmt: skip
+
+
+def _locks(unread: Sequence[Unread], rules: Ruleset) -> tuple[Unread, ...]:
+    """Of what was not read, attachments that wait for a password; PGP and S/MIME wait for a key. A name may hold what it must not."""
+    found = {(one.part, one.reason) for one in unread if one.part.startswith("attachment:") and one.reason in _LOCKS}
+    whole = {
+        (part.split("/")[0], "archive with encrypted members") if lock == "encrypted archive member" else (part, lock)
+        for part, lock in found
+    }
+    return tuple(Unread(redact(part, rules), lock) for part, lock in sorted(whole))

@@ -135,6 +135,20 @@ def _counts(connection: duckdb.DuckDBPyConnection, told: Told) -> dict[str, int]
         **{
             f"{name}_of_possible": sum(row["verdict"] == "possible" for row in tables[name]) for name in ("credentials", "people")
         },
+        **_beside(tables),
+    }
+
+
+def _beside(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+    """Figures of the tables that follow from the contract's; rows of possible messages are counted apart."""
+    counts = {}
+    for name in ("sign_ins", "locked_attachments"):
+        counts[name] = sum(row["verdict"] != "possible" for row in tables[name])
+        counts[f"{name}_of_possible"] = len(tables[name]) - counts[name]
+    return {
+        **counts,
+        "locked_attachments_taken_as_opened": sum(row["opened"] == "taken_as_opened" for row in tables["locked_attachments"]),
+        "precautions": len(tables["precautions"]),
     }
 
 
@@ -192,9 +206,18 @@ def _next_steps(told: Told, incident: Incident) -> list[str]:
             f"Rotate {len(live)} credential(s) that still work until somebody changes them, {urgent} of them urgent: credentials.csv, in its order."
         )
     steps += incident.precautions[2:]
+    if tables["precautions"]:
+        steps.append(
+            f"Revoke {len(tables['precautions'])} secret(s) that no mail shows and that were in reach where the attack ran (precautions.csv)."
+        )
     if gone:
         steps.append(
-            f"Review sign-ins for {len(gone)} code(s), link(s) or token(s) that expire by themselves: each could be used from the moment the copy arrived."
+            f"Review sign-ins for {len(gone)} code(s), link(s) or token(s) that expire by themselves: each could be used from the moment the copy arrived "
+            "(sign_ins.csv: by service, account and time)."
+        )
+    if opened := sum(row["opened"] == "taken_as_opened" for row in tables["locked_attachments"]):
+        steps.append(
+            f"Take {opened} locked attachment(s) as opened: the password went the same way (locked_attachments.csv); ask the sender for what was in them."
         )
     if tables["exposed_messages"]:
         steps.append(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from forensics.case import CaseError
 from forensics.decisions import Decision, decisions, standing
 from forensics.legible import cut, shown
 from forensics.plugins import Reporter
@@ -97,7 +98,7 @@ class Table:
 
 # Columns that `_listed` takes apart: cut before, they would be counted wrongly.
 _LISTS = frozenset({
-    "reasons", "to", "cc", "unexpected_recipients", "sources", "evidence", "attachments", "senders", "data_kinds", "roles",
+    "reasons", "to", "cc", "unexpected_recipients", "sources", "evidence", "attachments", "senders", "data_kinds", "roles", "look_for",
 })  # fmt: skip
 
 
@@ -308,15 +309,8 @@ def _stack(counted: Counter[tuple[int, str]], index: int, kinds: tuple[str, ...]
     for kind in kinds:
         height = round(counted[index, kind] * unit, 2)
         if height:
-            bars.append(
-                {
-                    "x": round((index + 0.12) * pitch, 3),
-                    "width": round(0.76 * pitch, 3),
-                    "foot": foot,
-                    "height": height,
-                    "kind": kind,
-                }
-            )
+            left, width = round((index + 0.12) * pitch, 3), round(0.76 * pitch, 3)
+            bars.append({"x": left, "width": width, "foot": foot, "height": height, "kind": kind})
             foot = round(foot + height, 2)
     return bars
 
@@ -387,6 +381,7 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
         not_delivered=_table(_messages(frames["not_delivered"]), "not_delivered", 100),
         recipients=_table(recipients, "unexpected_recipients", 50),
         possible_recipients=_table(possible_recipients, "unexpected_recipients", 100),
+        **_review(case),
         credentials=strong,
         possible_credentials=weak,
         places=_places(frames["credential_occurrences"], [*strong.rows, *weak.rows]),
@@ -412,6 +407,19 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
         notification=tally(case).outline(),
         totals={name: len(frame) for name, frame in frames.items()},
     )
+
+
+def _review(case: Readable) -> dict[str, Table]:
+    """Tables that follow from the contract's, what stands on possible messages apart; without rows in a case of an older version."""
+    found: dict[str, Table] = {}
+    for name in ("sign_ins", "locked_attachments", "precautions"):
+        try:
+            frame = case.read(name)
+        except (CaseError, KeyError, OSError):
+            frame = case.read("credentials").head(0)
+        strong, weak = _apart(frame) if "verdict" in frame else (frame, frame.head(0))
+        found |= {name: _table(strong, name, 100), f"possible_{name}": _table(weak, name, 50)}
+    return found
 
 
 def _template() -> Template:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import io
 import json
 import re
 import sqlite3
@@ -47,16 +48,32 @@ HOSTILE = (
 )
 
 
+def locked_zip() -> str:
+    """An archive whose only member bears the mark of encryption."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("=1+1.txt", "x" * 40)
+    raw = bytearray(made.getvalue())
+    for sign, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(sign) + at] |= 1
+    return base64.b64encode(raw).decode()
+
+
+LOCKED = locked_zip()
+
+
 def mail(number: int, text: str) -> str:
     """One mail with the text in every place that its writer chooses."""
     name = Header(text, "utf-8", maxlinelen=10_000).encode().replace("\n", "").replace("\r", "")[:50_000]
-    body = base64.b64encode(f"Order for {text[:200]}\n".encode("utf-8", "replace")).decode()
+    told = f"Order for {text[:200]}\nYour verification code is 48{number:02}13.\nThe password is: Vz7-kQm2!pLx9\n"
+    body = base64.b64encode(told.encode("utf-8", "replace")).decode()
     return (
         f"From shop@acme.example Thu Sep 18 10:{number:02}:01 2025\n"
         f"From: {name} <shop@acme.example>\nTo: {name} <customer{number}@customer.example>\nBcc: {name} <phan@giftshop.club>\n"
         f"Subject: {name}\nDate: Thu, 18 Sep 2025 10:{number:02}:01 +0000\nMessage-ID: <h{number}@acme.example>\nMIME-Version: 1.0\n"
         f'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n{body}\n'
-        f"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename={name}\n\nsecond part\n--b--\n\n"
+        f"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename={name}\n\nsecond part\n"
+        f"--b\nContent-Type: application/zip\nContent-Disposition: attachment; filename={name}\nContent-Transfer-Encoding: base64\n\n{LOCKED}\n--b--\n\n"
     )
 
 
@@ -95,6 +112,9 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> forensics.Case:
     forensics.report(case, [one.name for one in discover("reporters")])
     assert case.summary["counts"]["exposed_messages"] >= 2 * len(HOSTILE) - 2
     assert case.summary["defects"]["total"]
+    for name in ("sign_ins", "locked_attachments", "precautions"):
+        assert len(case.read(name)), f"nothing hostile reached {name}"
+        assert (case.report / f"{name}.csv").is_file()
     return case
 
 

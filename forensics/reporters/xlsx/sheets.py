@@ -28,14 +28,22 @@ _SAYS = {
     "coverage": "One source of records, and which part of the window it accounts for",
     "defects": "One record or file that could not be read",
     "timeline": "One event of an unexpected copy",
+    "sign_ins": "One account and one stretch of time in which its codes or links could be used: what to look for in that service's sign-in log",
+    "locked_attachments": "One locked attachment, and whether its password was copied out as well; no password was tried",
+    "precautions": "One secret that no mail shows and the attack could read where it ran: where to revoke it, and what to check",
 }
 _NAMES = {
     "people": "People", "exposed_messages": "Exposed", "possible_messages": "Possible", "not_delivered": "Not delivered",
     "unexpected_recipients": "Recipients", "copies": "Copies", "credentials": "Credentials",
     "credential_occurrences": "Credential places", "personal_data": "Personal data", "coverage": "Coverage", "defects": "Defects",
-    "timeline": "Timeline",
+    "timeline": "Timeline", "sign_ins": "Sign-ins", "locked_attachments": "Locked attachments", "precautions": "Precautions",
 }  # fmt: skip
-_WHOLE = frozenset({"exposed_messages", "possible_messages", "not_delivered", "coverage", "defects"})  # never split by verdict
+_BESIDE = frozenset(
+    {"sign_ins", "locked_attachments", "precautions"}
+)  # what follows from the contract's tables; an older case has none
+_WHOLE = frozenset(
+    {"exposed_messages", "possible_messages", "not_delivered", "coverage", "defects", "precautions"}
+)  # never split by verdict
 _SUBJECTS = {  # table -> what a decision on one of its rows is about, and the column that names it
     "people": ("person", "person"),
     "exposed_messages": ("message", "message_key"),
@@ -69,6 +77,13 @@ class Tables:
         except (CaseError, KeyError, OSError):
             return pd.DataFrame(columns=["person", "group_id", "basis", "category", "mailbox", "verdict"])
 
+    def beside(self, name: str) -> pd.DataFrame | None:
+        """A table that follows from those of the contract; None in a case without it."""
+        try:
+            return self.read(name)
+        except (CaseError, KeyError, OSError):
+            return None
+
     def stands(self) -> Stands:
         """The decisions in force, by what they are about."""
         return standing(decisions(self._case))
@@ -79,7 +94,9 @@ def sheets_of(tables: Tables) -> Iterator[Sheet]:
     stands = tables.stands()
     later: list[Sheet] = []
     for table in _NAMES:
-        frame = tables.read(table)
+        frame = tables.beside(table) if table in _BESIDE else tables.read(table)
+        if frame is None:
+            continue
         if table in _WHOLE:
             yield _sheet(table, frame, stands, apart=table == "possible_messages")
             continue

@@ -1,0 +1,28 @@
+"""Locked attachments as CSV: which of them whoever got the copies could open, since the password went the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forensics.case import Case, CaseError, aside
+from forensics.csvform import csv_blocks
+from forensics.legible import shown
+from forensics.plugins import Reporter
+
+__all__ = ["REPORTER"]
+
+
+def write(case: Case, folder: Path) -> list[Path]:
+    """`locked_attachments.csv` in the form of the contract's tables, in the table's order; no file for a case of an older version."""
+    target = folder / "locked_attachments.csv"
+    try:
+        frame = case.read("locked_attachments")
+    except CaseError:
+        return []
+    rows = ([shown(str(cell)) for cell in row] for row in frame.itertuples(index=False))
+    with aside(target) as place, place.open("wb") as stream:
+        stream.writelines(csv_blocks([str(one) for one in frame.columns], rows))
+    return [target]
+
+
+REPORTER = Reporter("locked_attachments", "Locked attachments, and whether their password was copied out as well", write)
