@@ -45,6 +45,38 @@ def test_numbers_stay_numbers_and_text_is_never_live(value: object, cell: str) -
     assert list(csv.reader(io.StringIO(raw.decode(), newline="")))[1] == [cell, "x"]
 
 
+class Odd:
+    """A value of no known type."""
+
+    def __str__(self) -> str:
+        return "=odd\x00"
+
+
+CELLS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.sampled_from(["", "=1", "'=1", "＝1", "\t=1", "\n", " =1", "x=1", "plain", "a\u202eb", "-"]),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.builds(Odd),
+)
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=6)))
+def test_columns_at_once_give_the_bytes_of_cells_one_by_one(rows: list[list[object]]) -> None:
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\r\n").writerows([["a"], *([neutral(value) for value in row] for row in rows)])
+    assert b"".join(csv_blocks(["a"], rows)) == stream.getvalue().encode()
+
+
+def test_rows_of_unequal_length_keep_all_of_their_cells() -> None:
+    raw = b"".join(csv_blocks(["a", "b"], [["=1", "x"], ["y"], [], ["z", "", 3]])).decode()
+    assert raw == "a,b\r\n'=1,x\r\ny\r\n\r\nz,,3\r\n"
+
+
 @pytest.mark.property
 @settings(max_examples=60, deadline=None)
 @given(

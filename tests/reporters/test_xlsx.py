@@ -23,6 +23,7 @@ from forensics.legible import shown
 from forensics.plugins import Reporter
 from forensics.reporters import xlsx
 from forensics.reporters.xlsx import book, cells, sheets
+from forensics.reporters.xlsx.rows import Rows, inner
 
 NAMES = {
     "people": "People", "exposed_messages": "Exposed", "possible_messages": "Possible", "not_delivered": "Not delivered",
@@ -30,10 +31,12 @@ NAMES = {
     "credential_occurrences": "Credential places", "personal_data": "Personal data", "coverage": "Coverage", "defects": "Defects",
     "timeline": "Timeline",
 }  # fmt: skip
+SHEETS = ["Read me", "People", "People by mail", *[name for name in NAMES.values() if name != "People"]]
 HOSTILE = [
     '=HYPERLINK("http://evil.example","x")', "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "＝1+1", "{=1+1}", "\t=1", "\r\n=1", " =1+1", "'=1+1",
     "http://evil.example/?a=1&b=2", "mailto:ann@customer.example", "internal:'Exposed'!A1", "external:c:\\x.xlsx", "file:///etc/passwd",
-    "a\u202egpj.exe", "a\x00b", "a\x0bb\x1b[2J", "\ud800", "x\ufffe\uffff", "<script>alert(1)</script>", "]]></t></is>", "&amp;&#x3c;",
+    "a\u202egpj.exe", "a\x00b", "a\x0bb\x1b[2J", "\ud800", "x\ufffe\uffff", "<script>alert(1)</script>", "]]></t></is>", "&amp;&#x3c;", "<r><t>bold</t></r>",
+    "<r></t></is></c><c r='XFD1'><f>1+1</f></c><c><is><t></r>",
     "_x0041_", "_x000D_", "12345678901234567890", "1e5", "TRUE", "#REF!", "", " lead and trail ", "zero\u200bwidth", "\U0001f4a3" * 3,
     "a" + "\u0301" * 5_000,
 ]  # fmt: skip
@@ -102,7 +105,7 @@ def everywhere(*values: str, verdict: str = "confirmed") -> dict[str, list[dict[
 
 def test_every_row_of_every_table_is_in_its_sheet(tmp_path: Path) -> None:
     workbook = written(FakeCase(everywhere("a", "b", "c")), tmp_path)
-    assert workbook.sheetnames == ["Read me", *NAMES.values()]
+    assert workbook.sheetnames == SHEETS
     for table, name in NAMES.items():
         found = rows(sheet(workbook, name))
         assert [next(iter(row.values())) for row in found] == ["a", "b", "c"]
@@ -147,18 +150,24 @@ def test_a_row_that_is_in_no_sheet_is_an_error_and_leaves_no_file(tmp_path: Path
     assert [*tmp_path.iterdir()] == []
 
 
-@pytest.mark.parametrize("answer", [-1, -2])
-@pytest.mark.parametrize("name", ["write_string", "write_number", "write_blank"])
-def test_an_answer_of_the_writer_is_never_ignored(
-    name: str, answer: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(f"xlsxwriter.worksheet.Worksheet.{name}", lambda *_: answer)
-    with pytest.raises(CaseError, match=f"answer {answer}"):
-        xlsx.write(
-            cast("Case", FakeCase({"people": [{"person": "ann@customer.example", "messages": 1, "verdict": "confirmed"}]})),
-            tmp_path,
-        )
+def test_a_row_that_the_sheet_has_no_place_for_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [{"person": f"{name}@customer.example", "messages": 1, "verdict": "confirmed"} for name in ("ann", "bob", "eve")]
+    refuse_rows_from(3, monkeypatch)
+    with pytest.raises(CaseError, match="row 4 of the sheet 'People' could not be written"):
+        xlsx.write(cast("Case", FakeCase({"people": people})), tmp_path)
     assert [*tmp_path.iterdir()] == []
+
+
+def refuse_rows_from(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a sheet of the format had no more than `first` rows."""
+    import xlsxwriter.worksheet
+
+    kept = xlsxwriter.worksheet.Worksheet._check_dimensions
+
+    def refusing(page: Any, row: int, *others: Any, **named: Any) -> Any:
+        return -1 if row >= first else kept(page, row, *others, **named)
+
+    monkeypatch.setattr("xlsxwriter.worksheet.Worksheet._check_dimensions", refusing)
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
@@ -171,10 +180,58 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
 def test_a_workbook_that_lay_there_stays_when_the_new_one_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(FakeCase(everywhere("a")), tmp_path)
     before = (tmp_path / "case.xlsx").read_bytes()
-    monkeypatch.setattr("xlsxwriter.worksheet.Worksheet.write_string", lambda *_: -1)
+    refuse_rows_from(1, monkeypatch)
     with pytest.raises(CaseError):
         xlsx.write(cast("Case", FakeCase(everywhere("b"))), tmp_path)
     assert (tmp_path / "case.xlsx").read_bytes() == before
+
+
+PLAIN = [
+    "plain", "", " lead", "trail ", "a & b", "<b>", "]]>", '"quoted"', "_x0041_", "_x0041_x0042_", "_x00", "x_x000D_y", "Grüße", "\U0001f4a3", "'=1",
+]  # fmt: skip
+
+
+def test_rows_are_written_as_the_library_writes_them() -> None:
+    numbers: list[str | float] = [0, -1, 7, 123_456_789_012_345, 0.988, 1e-7]
+    values = [*PLAIN, *numbers]
+    ours, theirs = sheet_xml(values, one_by_one=False), sheet_xml(values, one_by_one=True)
+    assert ours == theirs
+    assert ours.count("<row ") == 3
+
+
+def test_text_that_the_library_takes_for_markup_stays_text() -> None:
+    text = "<r><t>a</t></r>"
+    assert text in sheet_xml([text], one_by_one=True)  # where this fails, the library has mended it
+    assert "&lt;r&gt;&lt;t&gt;a&lt;/t&gt;&lt;/r&gt;" in sheet_xml([text], one_by_one=False)
+
+
+def sheet_xml(values: list[str | float], *, one_by_one: bool) -> str:
+    """A sheet of three rows with these values, written cell by cell with the library's functions, or row by row with ours."""
+    import xlsxwriter
+
+    stream = io.BytesIO()
+    made = xlsxwriter.Workbook(stream, book._OPTIONS)
+    page, look = made.add_worksheet("x"), made.add_format({"bold": True})
+    if one_by_one:
+        for row, height in enumerate((15, 30, 120)):
+            page.set_row(row, height)
+            for place, value in enumerate(values):
+                write = page.write_blank if value == "" else page.write_string if isinstance(value, str) else page.write_number
+                assert write(row, place, value, look) == 0
+    else:
+        writing = Rows(page, "x")
+        for height in (15, 30, 120):
+            writing.add([inner(value, look._get_xf_index()) for value in values], height)
+    made.close()
+    with zipfile.ZipFile(stream) as packed:
+        return packed.read("xl/worksheets/sheet1.xml").decode()
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (701, "ZZ"), (702, "AAA"), (16_383, "XFD")]
+)
+def test_columns_are_named_as_spreadsheets_do(place: int, name: str) -> None:
+    assert cells.letters(place) == name
 
 
 # ---- hostile evidence ---------------------------------------------------------------------------------------------------
@@ -322,7 +379,9 @@ def test_possible_rows_have_sheets_of_their_own_in_their_own_colour(tmp_path: Pa
     })  # fmt: skip
     workbook = written(case, tmp_path)
     apart = [name for name in workbook.sheetnames if "ossible" in name]
-    assert apart == ["Possible", "People, possible", "Copies, possible", "Credentials, possible", "Timeline, possible"]
+    assert apart == [
+        "Possible", "People, possible", "People by mail, possible", "Copies, possible", "Credentials, possible", "Timeline, possible",
+    ]  # fmt: skip
     assert [row["Person"] for row in rows(sheet(workbook, "People"))] == ["ann@customer.example"]
     assert [row["Recipient"] for row in rows(sheet(workbook, "Timeline"))] == [
         "x",
@@ -445,6 +504,63 @@ def test_groups_and_categories_stand_beside_the_person_and_a_case_without_them_w
     assert (first["Category"], first["May be same person"], second["Category"]) == ("customer", "G0001", None)
 
 
+# ---- people by message ----------------------------------------------------------------------------------------------------
+
+
+def by_mail(workbook: Workbook, name: str = "People by mail") -> list[tuple[Any, ...]]:
+    columns = ("Role", "Message key", "Data kinds", "Credentials")
+    return [(row["Person"].partition("@")[0], *(row[one] for one in columns)) for row in rows(sheet(workbook, name))]
+
+
+def test_each_person_stands_beside_each_message_with_what_it_held(tmp_path: Path) -> None:
+    assert by_mail(written(people_case(), tmp_path)) == [
+        ("ann", "to", "a", "health; name", "password"),
+        ("app", "sender", "a", "health; name", "password"),
+        ("app", "sender", "b", "none found", "none found"),
+        ("bob", "to", "b", "none found", "none found"),
+        ("carl", "mentioned", None, "?", "?"),  # in the content of a message that the tables do not name
+    ]
+
+
+@pytest.mark.parametrize(("content", "expected"), [("none", ("?", "?")), ("partial", ("health; name; ?", "password; ?"))])
+def test_what_was_not_examined_is_never_told_as_nothing(content: str, expected: tuple[str, str], tmp_path: Path) -> None:
+    case = people_case(a=content)
+    if content == "none":
+        case.rows["personal_data"], case.rows["credential_occurrences"] = [], []
+    assert by_mail(written(case, tmp_path))[0][3:] == expected
+
+
+def test_people_of_possible_messages_stand_beside_them_on_a_sheet_of_their_own(tmp_path: Path) -> None:
+    workbook = written(people_case(), tmp_path)
+    assert by_mail(workbook, "People by mail, possible") == [("dora", "to", "p", "salary", "none found")]
+    tab = sheet(workbook, "People by mail, possible").sheet_properties.tabColor
+    assert tab is not None
+    assert tab.rgb == "FFE0A100"
+
+
+def test_a_person_in_two_roles_is_one_row_and_undated_messages_come_last(tmp_path: Path) -> None:
+    case = FakeCase({
+        "exposed_messages": [
+            message("undated", to="ann@customer.example"), message("late", sent_at="2025-10-01T00:00:00Z", to="ann@customer.example"),
+            message("early", sent_at="2025-09-18T00:00:00Z", sender="ann@customer.example", cc="ann@customer.example", subject="=s" * 80),
+        ],
+        "people": [{"person": "ann@customer.example", "messages": 3, "verdict": "confirmed"}],
+    })  # fmt: skip
+    workbook = written(case, tmp_path)
+    assert [(key, role) for _, role, key, *_ in by_mail(workbook)] == [("early", "sender; cc"), ("late", "to"), ("undated", "to")]
+    assert rows(sheet(workbook, "People by mail"))[0]["Subject"] == "=s" * 50 + " … [60 more characters]"
+
+
+def test_people_by_mail_roll_over_and_are_no_rows_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "MOST_ROWS", 2)
+    workbook = written(people_case(), tmp_path)
+    parts = [name for name in workbook.sheetnames if name.startswith("People by mail") and "possible" not in name]
+    assert parts == ["People by mail", "People by mail (2)", "People by mail (3)"]
+    assert [len(by_mail(workbook, name)) for name in parts] == [2, 2, 1]
+    front = {str(name): str(text) for name, text in sheet(workbook, "Read me").iter_rows(max_col=2, values_only=True)}
+    assert front["People by mail"].startswith("2 rows made from several tables. ")
+
+
 # ---- decisions ----------------------------------------------------------------------------------------------------------
 
 
@@ -525,7 +641,7 @@ def test_the_first_page_leads_with_conclusion_and_coverage(tmp_path: Path) -> No
 
 def test_an_empty_case_has_all_sheets_with_their_columns(tmp_path: Path) -> None:
     workbook = written(FakeCase(), tmp_path)
-    assert workbook.sheetnames == ["Read me", *NAMES.values()]
+    assert workbook.sheetnames == SHEETS
     assert all(rows(sheet(workbook, name)) == [] and sheet(workbook, name)["A1"].value for name in NAMES.values())
 
 

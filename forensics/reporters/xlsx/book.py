@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import IO, Any
 
 import pandas as pd
@@ -12,12 +13,15 @@ import pandas as pd
 from forensics.case import CaseError
 from forensics.legible import cut, shown
 from forensics.reporters.xlsx import cells
+from forensics.reporters.xlsx.rows import Rows, inner
 
 __all__ = ["MOST_ROWS", "Book", "Front", "Sheet"]
 
 MOST_ROWS = 1_048_575  # below the header row of a sheet, "Excel specifications and limits"
 _LINE = 15  # points
 _MOST_LINES = 8  # of a row's height: the cell has all of its text
+_TALL = itemgetter(1)
+_REMEMBERED = 4_096  # texts of one column: verdicts, kinds and files stand in most rows
 _NARROW, _FILLED, _WIDE, _PERSON, _PROSE = 9, 18, 34, 44, 60  # characters
 _UNCOUNTED = frozenset({"evidence"})  # lists of places: they would make every row as high as the page
 _SENTENCES = frozenset({"reasons", "note", "reason", "rotate", "reply", "message", "decided", "evidence", "reference"})
@@ -44,6 +48,7 @@ class Sheet:
     apart: bool = False  # `possible`: not counted as exposed
     to_fill: frozenset[str] = frozenset()  # columns that people fill in
     marks: frozenset[str] = frozenset()  # columns of Y, N and ?
+    derived: bool = False  # made from several tables: none of its rows is a row of `table`
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Front:
 
 
 class Book:
-    """A workbook under way. Every write that does not succeed raises CaseError: a row that is not there is never silent."""
+    """A workbook under way. A row that cannot be written raises CaseError: none is ever missing in silence."""
 
     def __init__(self, stream: IO[bytes], spill: str, number: str) -> None:
         import xlsxwriter  # noqa: PLC0415  50 ms that no other report needs
@@ -109,43 +114,43 @@ class Book:
             self._formats[traits] = self._book.add_format(made)
         return self._formats[traits]
 
-    def _write(self, sheet: Sheet, name: str, rows: pd.DataFrame) -> None:
-        page = _Page(self._book.add_worksheet(name), name, ("apart",) if sheet.apart else (), f"{sheet.table}.csv")
-        columns = [_column(str(one), rows[one], sheet) for one in rows.columns]
-        self._lay_out(page.sheet, sheet, [one.width for one in columns], len(rows))
-        page.sheet.set_row(0, _LINE * max([2, *(cells.lines(len(one.title) + 3, one.width) for one in columns)]))
-        for place, one in enumerate(columns):
-            look = "fill_head" if one.kind == "fill" else "apart_head" if sheet.apart else "head"
-            _whole(page.sheet.write_string(0, place, one.title, self._format(look)), name, 0)
-        for row, values in enumerate(rows.itertuples(index=False, name=None), 1):
-            self._write_row(page, row, columns, values)
-            self._written[sheet.table] = self._written.get(sheet.table, 0) + 1
+    def _style(self, *traits: str) -> int:
+        return int(self._format(*traits)._get_xf_index())  # noqa: SLF001  the library has no public way to write a row
 
-    def _write_row(self, page: _Page, row: int, columns: Sequence[_Column], values: Sequence[Any]) -> None:
-        said = [cells.content(one.name, value, page.file) for one, value in zip(columns, values, strict=True)]
-        tall = (
-            cells.lines(len(text), one.width)
-            for one, text in zip(columns, said, strict=True)
-            if one.counts and isinstance(text, str)
+    def _write(self, sheet: Sheet, name: str, rows: pd.DataFrame) -> None:
+        page = self._book.add_worksheet(name)
+        listed = [rows[one].tolist() for one in rows.columns]  # numbers as numbers of Python
+        columns = [_column(str(one), values, sheet) for one, values in zip(rows.columns, listed, strict=True)]
+        self._lay_out(page, sheet, [one.width for one in columns], len(rows))
+        writing = Rows(page, name)
+        heads = ("fill_head" if one.kind == "fill" else "apart_head" if sheet.apart else "head" for one in columns)
+        writing.add(
+            [inner(one.title, self._style(head)) for one, head in zip(columns, heads, strict=True)],
+            _LINE * max([2, *(cells.lines(len(one.title) + 3, one.width) for one in columns)]),
         )
-        page.sheet.set_row(row, _LINE * min(max(tall, default=1), _MOST_LINES))
-        for place, (one, content) in enumerate(zip(columns, said, strict=True)):
-            if not isinstance(content, str):
-                look = self._format("score" if isinstance(content, float) else "count", *page.base)
-                answer = page.sheet.write_number(row, place, content, look)
-            elif content:
-                tone = (
-                    ("quoted",)
-                    if content.lstrip().startswith(cells.FORMULA)
-                    else _TONES.get(content, ())
-                    if one.kind == "mark"
-                    else ()
-                )
-                answer = page.sheet.write_string(row, place, content, self._format(one.kind, *page.base, *tone))
-            else:
-                answer = page.sheet.write_blank(row, place, None, self._format(one.kind, *page.base))
-            if answer:
-                _whole(answer, page.name, row)
+        base, file = ("apart",) if sheet.apart else (), f"{sheet.table}.csv"
+        makers = [self._maker(one, base, file) for one in columns]
+        for values in zip(*listed, strict=True):
+            made = [make(value) for make, value in zip(makers, values, strict=True)]
+            writing.add([one for one, _ in made], _LINE * min(max(made, key=_TALL)[1], _MOST_LINES))
+        if not sheet.derived:
+            self._written[sheet.table] = self._written.get(sheet.table, 0) + writing.count - 1
+
+    def _maker(self, column: _Column, base: tuple[str, ...], file: str) -> Callable[[object], tuple[str, int]]:
+        """What makes the inside of a column's cells, and the lines that each takes; it remembers what is said again."""
+        known: dict[str, tuple[str, int]] = {}
+
+        def make(value: object) -> tuple[str, int]:
+            if isinstance(value, str) and (again := known.get(value)):
+                return again
+            content = cells.content(column.name, value, file)
+            lines = cells.lines(len(content), column.width) if column.counts and isinstance(content, str) else 1
+            made = inner(content, self._style(*_traits(column.kind, content, base))), lines
+            if isinstance(value, str) and len(known) < _REMEMBERED:
+                known[value] = made
+            return made
+
+        return make
 
     def _lay_out(self, page: Any, sheet: Sheet, widths: Sequence[int], rows: int) -> None:  # noqa: ANN401  as above
         for place, width in enumerate(widths):
@@ -177,26 +182,13 @@ class Book:
         page.hide_gridlines(2)
         page.set_tab_color("#548235")
         self._print_setup(page, 1, "")
-        for row, one in enumerate(rows):
-            words = cells.text(one.text, "summary.json")
-            page.set_row(row, {"title": 26, "head": 22}.get(one.look, _LINE * min(cells.lines(len(words), 110), 20) + 3))
-            _whole(
-                page.write_string(row, 0, cells.text(one.name, "summary.json"), self._format(f"front_{one.look}_name")),
-                "Read me",
-                row,
-            )
-            _whole(page.write_string(row, 1, words, self._format(f"front_{one.look}")), "Read me", row)
+        writing = Rows(page, "Read me")
+        for one in rows:
+            name, words = cells.text(one.name, "summary.json"), cells.text(one.text, "summary.json")
+            height = {"title": 26, "head": 22}.get(one.look, _LINE * min(cells.lines(len(words), 110), 20) + 3)
+            looks = self._style(f"front_{one.look}_name"), self._style(f"front_{one.look}")
+            writing.add([inner(text, look) for text, look in zip((name, words), looks, strict=True)], height)
         page.activate()
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A worksheet under way."""
-
-    sheet: Any  # of a library without types
-    name: str
-    base: tuple[str, ...]  # traits of all of its cells
-    file: str  # with all of its rows and cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +202,12 @@ class _Column:
     counts: bool
 
 
-def _column(name: str, values: pd.Series[Any], sheet: Sheet) -> _Column:
+def _column(name: str, values: Sequence[object], sheet: Sheet) -> _Column:
     """A column as wide as its longest text, within bounds."""
     title = cells.text(cells.label(name), "")
     width = max(_NARROW, max(len(word) for word in title.split(" ")) + 3)  # the filter's arrow hides some
     if name not in sheet.marks:
-        longest = max((len(str(one)) for one in values), default=0)
+        longest = max(map(len, map(str, values)), default=0)
         most = _PROSE if name in _SENTENCES else _PERSON if name in _PERSONS else _WIDE
         least = _FILLED if name in sheet.to_fill else width
         width = max(width, least, min(longest + 1, most))
@@ -223,11 +215,13 @@ def _column(name: str, values: pd.Series[Any], sheet: Sheet) -> _Column:
     return _Column(name, title, width, kind, name not in _UNCOUNTED)
 
 
-def _whole(answer: int, sheet: str, row: int) -> None:
-    """Raise CaseError on any answer of the writer but success: -1 is a cell beyond the sheet, -2 a text that it cut."""
-    if answer:
-        msg = f"case.xlsx: row {row + 1} of the sheet {sheet!r} could not be written whole (answer {answer} of the writer)"
-        raise CaseError(msg)
+def _traits(kind: str, content: str | float, base: tuple[str, ...]) -> tuple[str, ...]:
+    """How a cell looks: by its column, and by what stands in it."""
+    if not isinstance(content, str):
+        return "score" if isinstance(content, float) else "count", *base
+    if content.lstrip().startswith(cells.FORMULA):
+        return kind, *base, "quoted"
+    return kind, *base, *(_TONES.get(content, ()) if kind == "mark" else ())
 
 
 _TONES = {"Y": ("yes",), "?": ("unknown",), "N": ("no",)}

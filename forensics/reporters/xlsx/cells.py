@@ -7,7 +7,7 @@ from math import ceil
 
 from forensics.legible import shown
 
-__all__ = ["FORMULA", "LONGEST_CELL", "content", "label", "lines", "number", "text"]
+__all__ = ["FORMULA", "LONGEST_CELL", "content", "label", "letters", "lines", "number", "text"]
 
 LONGEST_CELL = 32_767  # UTF-16 units, "Excel specifications and limits"
 _REPEATED = 400  # characters up to which a text is likely to stand in many cells
@@ -76,3 +76,13 @@ def label(column: str) -> str:
 def lines(length: int, width: int) -> int:
     """Lines that a text of that many characters takes in a wrapped cell of that width, roughly."""
     return max(1, ceil(length / width))
+
+
+def letters(place: int) -> str:
+    """The name of a column, counted from 0: A to Z, AA to ZZ and so on."""
+    name = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name

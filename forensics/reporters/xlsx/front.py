@@ -85,7 +85,8 @@ def _steps(summary: Mapping[str, Any]) -> Iterator[Front]:
 def _sheets(index: Sequence[tuple[Sheet, str, int]]) -> Iterator[Front]:
     yield Front("Sheets", look="head")
     for sheet, name, rows in index:
-        yield Front(name, f"{rows:,} {'row' if rows == 1 else 'rows'} of {sheet.table}.csv. {sheet.says}.")
+        source = "made from several tables" if sheet.derived else f"of {sheet.table}.csv"
+        yield Front(name, f"{rows:,} {'row' if rows == 1 else 'rows'} {source}. {sheet.says}.")
 
 
 def _words() -> Iterator[Front]:

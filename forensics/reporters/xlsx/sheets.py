@@ -8,6 +8,7 @@ import pandas as pd
 
 from forensics.case import Case, CaseError
 from forensics.decisions import Decision, decisions, standing
+from forensics.reporters.xlsx.appearances import appearances
 from forensics.reporters.xlsx.book import Sheet
 from forensics.reporters.xlsx.matrix import matrix
 
@@ -32,6 +33,8 @@ _SAYS = {
     "locked_attachments": "One locked attachment, and whether its password was copied out as well; no password was tried",
     "precautions": "One secret that no mail shows and the attack could read where it ran: where to revoke it, and what to check",
 }
+_BY_MESSAGE = "One person in one message: as sender, in To or in Cc, with the kinds of data and credentials found in it; ? where it was not examined in full"
+_APART = "From possible messages only: not counted as exposed"
 _NAMES = {
     "people": "People", "exposed_messages": "Exposed", "possible_messages": "Possible", "not_delivered": "Not delivered",
     "unexpected_recipients": "Recipients", "copies": "Copies", "credentials": "Credentials",
@@ -105,6 +108,9 @@ def sheets_of(tables: Tables) -> Iterator[Sheet]:
         yield _sheet(table, strong, stands, tables=tables)
         if len(weak):
             later.append(_sheet(table, weak, stands, tables=tables, apart=True))
+        if table == "people":
+            yield _by_message(strong, tables, apart=False)
+            later += [_by_message(weak, tables, apart=True)] if len(weak) else []
     yield from later
 
 
@@ -123,13 +129,19 @@ def _sheet(table: str, frame: pd.DataFrame, stands: Stands, *, tables: Tables | 
     name, to_fill, marks = _NAMES[table], frozenset[str](), frozenset[str]()
     says = _SAYS[table]
     if apart and table != "possible_messages":
-        name, says = f"{name}, possible", f"{says}. From possible messages only: not counted as exposed"
+        name, says = f"{name}, possible", f"{says}. {_APART}"
     if table == "people" and tables is not None:
         frame, marks = matrix(frame, tables, possible=apart)
         frame, to_fill = _to_decide(frame, stands), frozenset(_NOTIFY)
     elif table == "credentials":
         frame, to_fill = _to_rotate(frame, stands), frozenset(_ROTATED)
     return Sheet(name, table, says, _decided(table, frame, stands), apart, to_fill, marks)
+
+
+def _by_message(people: pd.DataFrame, tables: Tables, *, apart: bool) -> Sheet:
+    """The sheet that says in which message each person stands; its rows are no table's own."""
+    name, says = ("People by mail, possible", f"{_BY_MESSAGE}. {_APART}") if apart else ("People by mail", _BY_MESSAGE)
+    return Sheet(name, "people", says, appearances(people, tables, possible=apart), apart, derived=True)
 
 
 def _decided(table: str, frame: pd.DataFrame, stands: Stands) -> pd.DataFrame:
