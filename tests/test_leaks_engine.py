@@ -9,7 +9,7 @@ import re
 import string
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics.leaks import database, engine, load_rules, ruleset, scan
+from forensics.leaks import database, engine, load_rules, ruleset
 from forensics.leaks.anchors import anchored, lead
 from forensics.leaks.cost import rule_costs
 from forensics.leaks.engine import EveryRule, Indexed, Keywords
@@ -25,7 +25,6 @@ from forensics.leaks.links import links, links_at
 from forensics.leaks.ruleset import Basis, Rule
 from forensics.leaks.search import hits_in, hits_of
 from forensics.leaks.syntax import UnreadablePatternError, parsed
-from forensics.model import Text
 
 pytest.importorskip("hyperscan")
 
@@ -213,6 +212,61 @@ def test_links_around_places_are_those_of_the_whole_text() -> None:
     assert links_at(text, [text.index("d.example") + 3]) == whole[3:]
 
 
+# --- words that must stand near ---------------------------------------------------------------------------------------------
+
+
+NEAR = sorted({rule.near for rule in RULES.rules if rule.near is not None}, key=lambda near: near.words)
+
+
+@pytest.mark.property
+@settings(max_examples=100, deadline=None)
+@given(
+    near=st.sampled_from(NEAR),
+    pieces=st.lists(st.one_of(st.sampled_from(sorted({word for near in NEAR for word in near.words})), NOISE), max_size=5),
+    change=st.sampled_from([str, str.upper, str.title, str.swapcase]),
+    joint=st.sampled_from(["", " ", "x", "İ", "ß", "\n"]),
+)
+def test_near_words_are_found_where_their_pattern_fits(
+    near: ruleset.Nearness, pieces: list[str], change: Callable[[str], str], joint: str
+) -> None:
+    text = change(joint.join(pieces).replace("*", ""))
+    fits = near.pattern.search(text) is not None
+    assert near.is_in(text) is fits
+    assert near.may_be_in(text) or not fits
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "is_in", "may_be"),
+    [
+        (("pin",), "my PIN is", True, True),
+        (("pin",), "spinning", False, True),
+        (("*pin",), "mypin", True, True),
+        (("pin*",), "pinned", True, True),
+        (("pin",), "p\u0130n", True, True),
+        (("pass",), "pa\u017f\u017f", True, True),
+        (("κωδικός",), "ΚΩΔΙΚΌΣ", True, True),
+        (("pin",), "card", False, False),
+        (("\u13a0",), "\uab70", True, True),  # Cherokee: cases are not known to be even, the pattern itself is asked
+    ],
+)
+def test_near_words_and_near_misses(words: tuple[str, ...], text: str, is_in: bool, may_be: bool) -> None:
+    near = ruleset.Nearness(words)
+    assert (near.is_in(text), near.may_be_in(text)) == (is_in, may_be)
+
+
+def test_letters_that_patterns_take_for_the_same_are_even() -> None:
+    every = "".join(chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    small = [char for char in every if ruleset._KNOWN_LETTERS.match(char) and char.lower() == char]
+    assert len(small) > 200
+    apart = {
+        (char, other)
+        for char in small
+        for other in regex.findall(f"(?i){regex.escape(char)}", every)
+        if len(ruleset.evened(other)) == 1 and ruleset.evened(other) != ruleset.evened(char)
+    }
+    assert apart == set()
+
+
 # --- the cache --------------------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +351,47 @@ def test_the_database_is_compiled_only_once_it_pays(
     assert isinstance(engine.best_engine(few, 1), Keywords)
 
 
+def test_one_process_compiles_while_the_others_go_on_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, few: ruleset.Ruleset
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(engine, "_ready", {})
+    monkeypatch.setattr(engine, "_read", {})
+    place = database.cache_folder() / f"rules-{database._key(few)}.bin"
+    with database._lock(place) as is_alone:
+        assert is_alone
+        assert isinstance(engine.best_engine(few, engine._WORTH_COMPILING + 1), Keywords)
+        assert not place.exists()
+    assert isinstance(engine.best_engine(few, 1), Indexed), "the other one ended without making it"
+    assert place.exists()
+
+
+def test_what_is_prepared_is_found_by_processes_that_start_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, few: ruleset.Ruleset
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    engine.prepare(few, engine._WORTH_COMPILING)
+    assert database.kept(few) is None, "too little to read"
+    engine.prepare(few, engine._WORTH_COMPILING + 1)
+    assert database.kept(few) is not None
+    monkeypatch.setattr(database, "compile_rules", lambda _: pytest.fail("compiled again"))
+    engine.prepare(few, engine._WORTH_COMPILING + 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of files are those of POSIX")
+def test_a_lock_in_a_folder_that_others_can_write_holds_nobody_up(tmp_path: Path, few: ruleset.Ruleset) -> None:
+    folder = tmp_path / "forensics"
+    folder.mkdir()
+    (folder / f"rules-{database._key(few)}.lock").symlink_to(tmp_path / "elsewhere")
+    with database._lock(folder / f"rules-{database._key(few)}.bin") as is_alone:
+        assert is_alone
+    assert not (tmp_path / "elsewhere").exists()
+    folder.chmod(0o777)
+    with database._lock(folder / "rules-a.bin") as one, database._lock(folder / "rules-a.bin") as two:
+        assert one
+        assert two
+
+
 def test_it_runs_without_a_home(tmp_path: Path) -> None:
     code = "from forensics.leaks.database import cache_folder; print(cache_folder())"
     kept = {name: value for name, value in os.environ.items() if name not in {"HOME", "XDG_CACHE_HOME"}}
@@ -335,29 +430,37 @@ def prose(size: int) -> str:
     return " ".join(words)[:size]
 
 
-def test_no_text_is_much_dearer_than_usual_unless_it_is_full_of_findings(indexed: Indexed) -> None:
-    def seconds(text: str) -> float:
-        taken = []
-        for _ in range(3):  # the least of three: others work on this machine, too
-            started = time.process_time()
-            scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
-            taken.append(time.process_time() - started)
-        return min(taken)
+_MOST_REPORTS, _MOST_LOOKED_AT, _MOST_TRIED, _MOST_FITS = 4, 12, 6, 1  # of each character: more is a runaway
 
-    engine._ready[RULES.version] = indexed
-    try:
-        usual = max(seconds(prose(_SIZE)), 0.002)
-        slow = {}
-        for unit in HOSTILE:
-            text = (unit * (_SIZE // len(unit) + 1))[:_SIZE]
-            findings = len(hits_in(text[:20_000], RULES, engine=indexed)[0])
-            if (
-                findings < 10 and (took := seconds(text)) > 40 * usual
-            ):  # a runaway, not the machine's mood: the dearest was 8 to 12
-                slow[unit] = took / usual
-    finally:
-        engine._ready.pop(RULES.version, None)
+
+def test_no_text_makes_much_work_unless_it_is_full_of_findings(indexed: Indexed) -> None:
+    slow = {}
+    for unit in (*HOSTILE, *WORDS):
+        text = (unit * (_SIZE // len(unit) + 1))[:_SIZE]
+        work = indexed.count_work(text)
+        if len(hits_in(text[:20_000], RULES, engine=indexed)[0]) < 10 and (
+            work.reports > _MOST_REPORTS * _SIZE
+            or work.looked_at > _MOST_LOOKED_AT * _SIZE
+            or work.tried > _MOST_TRIED * _SIZE
+            or work.fits > _MOST_FITS * _SIZE
+        ):
+            slow[unit] = work
     assert slow == {}
+
+
+@pytest.mark.parametrize("unit", ["密码", "password ", "a", "AKIA ", "jdbc:mysql:x", "api_key = a_b."])
+def test_twice_the_text_makes_twice_the_work(unit: str, indexed: Indexed) -> None:
+    once, twice = (indexed.count_work(unit * (size // len(unit))) for size in (_SIZE // 4, _SIZE // 2))
+    for name in ("reports", "looked_at", "tried", "fits"):
+        assert getattr(twice, name) <= 2.2 * getattr(once, name) + 100
+
+
+def test_usual_text_makes_little_work(indexed: Indexed) -> None:
+    work = indexed.count_work(prose(_SIZE))
+    assert 0 < work.fits <= work.tried < _SIZE
+    assert work.looked_at < 5 * _SIZE
+    assert indexed.count_work("") == engine.Work(0, 0, 0, 0)
+    assert indexed.count_work("Password: Tr0ub4dor&3").fits >= 1
 
 
 def test_words_that_make_an_expression_too_long_are_parted() -> None:

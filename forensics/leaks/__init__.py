@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from forensics.leaks.engine import best_engine
+from forensics.leaks.engine import best_engine, prepare
 from forensics.leaks.expiry import expiry, stated_lifetime
 from forensics.leaks.loading import RuleFile, load_rules, rule_files
-from forensics.leaks.redaction import fingerprint, normalised, preview, redact
+from forensics.leaks.redaction import fingerprint, keyed, normalised, preview, redact
 from forensics.leaks.ruleset import CREDENTIAL_KINDS, PERSONAL_KINDS, Rule, RuleError, Ruleset, fold
 from forensics.leaks.search import CONFIDENCES, Hit, hits_of, line_starts
 from forensics.model import Leak, Text, Unread
 
 __all__ = [
     "CREDENTIAL_KINDS", "PERSONAL_KINDS", "Rule", "RuleError", "RuleFile", "Ruleset", "Scanned", "fingerprint", "load_rules",
-    "preview", "redact", "rule_files", "scan",
+    "prepare", "preview", "redact", "rule_files", "scan",
 ]  # fmt: skip
 
 _ROWS = frozenset({"table", "rows", "cells"})  # views in which a line is a row
@@ -73,15 +73,16 @@ def scan(texts: Sequence[Text], rules: Ruleset, key: bytes, sent_at: datetime | 
             sightings.setdefault(view.part, []).append(_Sighting(hit, view, order, normalised(hit.value, hit.rule.kind)))
     leaks = []
     starts: dict[int, list[int]] = {}
+    prints: dict[str, str] = {}  # by normalised value: an address stands in many parts of a message
     for seen in sightings.values():
         one_with = _one_credential(seen)
         for sighting in _united(seen):
             if len(seen) > _FEW and sighting.order not in starts:
                 starts[sighting.order] = line_starts(sighting.view.text)
-            leak = _leak(sighting, starts.get(sighting.order, []), key, sent_at)
-            if (whole := one_with.get(sighting.normal)) is not None:
-                leak = replace(leak, fingerprint=fingerprint(whole.hit.value, whole.hit.rule.kind, key))
-            leaks.append(leak)
+            whole = one_with.get(sighting.normal, sighting)
+            if whole.normal not in prints:
+                prints[whole.normal] = keyed(whole.normal, key)
+            leaks.append(_leak(sighting, starts.get(sighting.order, []), prints[whole.normal], sent_at))
     leaks.sort(key=lambda leak: (leak.part, leak.offset, leak.rule))
     return Scanned(tuple(leaks), tuple(sorted(set(unread), key=lambda one: (one.part, one.reason))))
 
@@ -156,7 +157,7 @@ def _is_piece(short: _Sighting, longer: _Sighting) -> bool:
     return bool(begins and ends)
 
 
-def _leak(sighting: _Sighting, lines: list[int], key: bytes, sent_at: datetime | None) -> Leak:
+def _leak(sighting: _Sighting, lines: list[int], mark: str, sent_at: datetime | None) -> Leak:
     hit, rule, view = sighting.hit, sighting.hit.rule, sighting.view
     row = bisect_right(lines, hit.start) if lines else view.text.count("\n", 0, hit.start) + 1
     lifetime = rule.lifetime
@@ -176,7 +177,7 @@ def _leak(sighting: _Sighting, lines: list[int], key: bytes, sent_at: datetime |
         part=view.part,
         offset=hit.start,
         location=f"{'row' if view.view in _ROWS else 'line'} {row}",
-        fingerprint=fingerprint(hit.value, rule.kind, key),
+        fingerprint=mark,
         state=rule.state,
         lifetime=lifetime,
         rotate=rule.rotate,

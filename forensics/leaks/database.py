@@ -9,8 +9,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from itertools import accumulate, pairwise
@@ -30,6 +30,7 @@ __all__ = [
     "kept",
     "loaded",
     "opened",
+    "opened_alone",
     "unpacked",
 ]
 
@@ -111,6 +112,33 @@ def opened(rules: Ruleset, *, folder: Path | None = None) -> Compiled:
         found = compile_rules(rules)
         _keep(found, place)
     return found
+
+
+def opened_alone(rules: Ruleset, *, folder: Path | None = None) -> Compiled | None:
+    """As `opened`; None while another process compiles the same: one of several workers does it for all."""
+    place = (folder or cache_folder()) / f"rules-{_key(rules)}.bin"
+    with _lock(place) as is_alone:
+        return opened(rules, folder=folder) if is_alone else None
+
+
+@contextmanager
+def _lock(place: Path) -> Iterator[bool]:
+    """Whether nobody else makes this file; the system lifts the lock when its holder ends. Where none can be had, everybody may."""
+    with ExitStack() as open_until_done:
+        try:
+            import fcntl  # noqa: PLC0415  not on every system
+
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_ours(place.parent):
+                handle = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                open_until_done.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except (ImportError, OSError):
+            pass  # a system, a folder or a file system without locks
+        yield True
 
 
 def kept(rules: Ruleset, *, folder: Path | None = None) -> Compiled | None:
@@ -242,6 +270,7 @@ def _keep(compiled: Compiled, place: Path) -> None:
         older = sorted(place.parent.glob("rules-*.bin"), key=lambda one: one.stat().st_mtime)
         for one in older[:-_MOST_KEPT]:
             one.unlink(missing_ok=True)
+            one.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _is_ours(place: Path) -> bool:

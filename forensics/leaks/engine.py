@@ -5,21 +5,34 @@ from __future__ import annotations
 import re
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Protocol
 
 import regex
 
-from forensics.leaks.database import LINK, Compiled, Expression, is_available, kept, opened, unpacked
+from forensics.leaks.database import LINK, Compiled, Expression, is_available, kept, opened, opened_alone, unpacked
 from forensics.leaks.links import Link, links, links_at
 from forensics.leaks.ruleset import Basis, Rule, Ruleset, fold
 from forensics.leaks.syntax import ODD_LETTERS
 from forensics.leaks.writing import NOTHING
 
-__all__ = ["SECONDS", "Engine", "EveryRule", "Fits", "Indexed", "Keywords", "Searched", "best_engine", "may_fit"]
+__all__ = [
+    "SECONDS",
+    "Engine",
+    "EveryRule",
+    "Fits",
+    "Indexed",
+    "Keywords",
+    "Searched",
+    "Work",
+    "best_engine",
+    "may_fit",
+    "prepare",
+]
 
 SECONDS = 10.0  # per text and rule of a user; the shipped ones are bounded in themselves
 _NARROW = 3  # places at each of which the pattern is tried without further ado
@@ -45,6 +58,16 @@ class Searched:
 
     fits: Iterator[tuple[Rule, Fits]]
     links: Callable[[], list[Link]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a search comes to: reports of the database, characters in which starts are looked for, places tried, and fits to be checked."""
+
+    reports: int
+    looked_at: int
+    tried: int
+    fits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +115,19 @@ def best_engine(rules: Ruleset, size: int) -> Engine:
     _read[rules.version] = before + size
     compiled = None
     if before + size > _WORTH_COMPILING:
-        compiled = opened(rules)
+        compiled = opened_alone(rules)
     elif not before:
         compiled = kept(rules)
     if compiled is None:
         return Keywords(rules)
     _ready[rules.version] = ready = Indexed(rules, compiled)
     return ready
+
+
+def prepare(rules: Ruleset, size: int) -> None:
+    """Compile and keep the database if `size` characters are worth it, so that processes that start afterwards find it kept."""
+    if size > _WORTH_COMPILING and is_available():
+        opened(rules)
 
 
 def clock(rule: Rule) -> dict[str, float]:
@@ -139,6 +168,7 @@ class Indexed:
     _by_id: dict[str, Rule] = field(init=False)
     _order: dict[str, int] = field(init=False)
     _users: _Users = field(init=False)
+    _shared: frozenset[tuple[str, int]] = field(init=False)  # leads of several rules
     _leads: dict[str, tuple[re.Pattern[str], int] | None] = field(init=False, default_factory=dict)
     _databases: dict[str, tuple[object, _Users]] = field(init=False, default_factory=dict)
 
@@ -146,18 +176,12 @@ class Indexed:
         self._by_id = {rule.id: rule for rule in self.rules.rules}
         self._order = {rule.id: place for place, rule in enumerate(self.rules.rules)}
         self._users = _as_tuples(self.compiled.expressions)
+        count = Counter((source, reach) for source, reach in self.compiled.leads.values())
+        self._shared = frozenset(one for one, users in count.items() if users > 1)
 
     def search(self, texts: Sequence[str], about: str) -> Iterator[Searched | None]:
         """See `Engine.search`."""
-        batch = _Batch([*texts, about] if about else texts)  # a word in the surroundings opens a gate, too
-        let_in = batch.take(self._users, _reports(self.compiled.database, batch.data)) | self.compiled.always
-        for rule in let_in:
-            if (gated := self.compiled.gated.get(rule)) is not None:
-                if rule not in self._databases:
-                    self._databases[rule] = (unpacked(gated.packed), _as_tuples(gated.expressions))
-                database, users = self._databases[rule]
-                batch.take(users, _reports(database, batch.data))
-        everywhere = let_in & self.compiled.walked
+        batch, everywhere = self._reported(texts, about)
         for place, text in enumerate(texts):
             windows, linked = batch.windows.get(place), batch.linked.get(place)
             if everywhere:
@@ -170,9 +194,33 @@ class Indexed:
                 partial(links_at, text, linked) if linked else list,
             )
 
-    def count_places(self, texts: Sequence[str]) -> int:
-        """How often the database reports something in these texts."""
-        return sum(len(_reports(self.compiled.database, _straightened(text).encode("utf-8", "surrogatepass"))) for text in texts)
+    def _reported(self, texts: Sequence[str], about: str) -> tuple[_Batch, set[str]]:
+        """Where the database says that rules may fit; and rules for which it cannot say it."""
+        batch = _Batch([*texts, about] if about else texts)  # a word in the surroundings opens a gate, too
+        let_in = batch.take(self._users, _reports(self.compiled.database, batch.data)) | self.compiled.always
+        for rule in let_in:
+            if (gated := self.compiled.gated.get(rule)) is not None:
+                if rule not in self._databases:
+                    self._databases[rule] = (unpacked(gated.packed), _as_tuples(gated.expressions))
+                database, users = self._databases[rule]
+                batch.take(users, _reports(database, batch.data))
+        return batch, let_in & self.compiled.walked
+
+    def count_work(self, text: str) -> Work:
+        """What the search of one text comes to, on any machine and however busy it is."""
+        batch, everywhere = self._reported([text], "")
+        looked_at, tried, fits = len(everywhere) * len(text), 0, 0
+        known: _Starts = {}
+        for name, found in batch.windows.get(0, {}).items():
+            rule, lead, windows = self._by_id[name], self._lead(self._by_id[name]), _merged(found)
+            if lead is None:
+                looked_at += len(text)
+                continue
+            looked_at += sum(high - low + 1 for low, high in windows)
+            starts = [list(one) for one in _starts(lead, batch.plain[0], windows, known)]
+            tried += sum(map(len, starts))
+            fits += sum(1 for _ in _tried(rule, text, starts))
+        return Work(batch.reports, looked_at, tried, fits)
 
     def _fits(self, text: str, plain: str, about: str, places: dict[str, list[tuple[int, int]]]) -> Iterator[tuple[Rule, Fits]]:
         folded = _Folded(text)
@@ -181,10 +229,14 @@ class Indexed:
             rule = self._by_id[name]
             lead = self._lead(rule)
             if lead is None:
-                yield rule, self._allowed(rule, walked(rule, text), about, folded)
+                found = walked(rule, text)
             else:
-                starts = _starts(lead, plain, _merged(places[name]), known)
-                yield rule, self._allowed(rule, _tried(rule, text, starts), about, folded)
+                shared = known if (lead[0].pattern, lead[1]) in self._shared else None
+                found = _tried(rule, text, _starts(lead, plain, _merged(places[name]), shared))
+            if not rule.shipped:  # its clock runs where its time is accounted for
+                yield rule, self._allowed(rule, found, about, folded)
+            elif (first := next(found, None)) is not None:  # most rules that may fit do not
+                yield rule, self._allowed(rule, chain((first,), found), about, folded)
 
     def _allowed(self, rule: Rule, found: Fits, about: str, folded: _Folded) -> Fits:
         """All of these fits if the rule has one of its words; mostly, the first one holds it itself."""
@@ -200,49 +252,62 @@ class Indexed:
         return self._leads[rule.id]
 
 
-_User = tuple[str, bool, int, int, bool]  # an expression: its rule, whether it is a gate, least, most, whether it is solid
+_User = tuple[
+    tuple[str, ...], bool, int, int, bool
+]  # an expression: its rules, whether it is a gate, least, most, whether it is solid
 _Users = tuple[tuple[_User, ...], ...]
 _Starts = dict[tuple[re.Pattern[str], int, int], list[int]]  # of one text, by lead and window: rules share both
 
 
 def _as_tuples(expressions: Iterable[Iterable[Expression]]) -> _Users:
-    return tuple(
-        tuple((one.rule, one.role == "gate", one.least, one.most, one.is_solid) for one in listed) for listed in expressions
-    )
+    """By number; rules for which a report says the same stand together."""
+    users: list[tuple[_User, ...]] = []
+    for listed in expressions:
+        alike: dict[tuple[bool, int, int, bool], list[str]] = {}
+        for one in listed:
+            alike.setdefault((one.role == "gate", one.least, one.most, one.is_solid), []).append(one.rule)
+        users.append(tuple((tuple(rules), *said) for said, rules in alike.items()))
+    return tuple(users)
 
 
-def _tried(rule: Rule, text: str, starts: Iterable[int]) -> Fits:
-    """The fits that `walked` would give: wherever one may start, and no place is skipped, the pattern is tried."""
+def _tried(rule: Rule, text: str, starts: Iterable[Iterable[int]]) -> Fits:
+    """The fits that `walked` would give: wherever one may start, window by window, and no place is skipped, the pattern is tried."""
     attempt, limits = rule.pattern.match, clock(rule)
     done = count = 0
     ends = 0.0
-    for at in starts:
-        if at < done:
-            continue
-        if limits:
-            count += 1
-            if not count % _LOOKS:
-                ends = ends or time.monotonic() + SECONDS
-                if time.monotonic() >= ends:
-                    raise TimeoutError
-        if (fit := attempt(text, at, **limits)) is not None:
-            yield fit
-            done = max(fit.end(), at + 1)
+    for window in starts:
+        for at in window:
+            if at < done:
+                continue
+            if limits:
+                count += 1
+                if not count % _LOOKS:
+                    ends = ends or time.monotonic() + SECONDS
+                    if time.monotonic() >= ends:
+                        raise TimeoutError
+                fit = attempt(text, at, **limits)
+            else:
+                fit = attempt(text, at)
+            if fit is not None:
+                yield fit
+                done = max(fit.end(), at + 1)
 
 
-def _starts(lead: tuple[re.Pattern[str], int], plain: str, windows: Iterable[tuple[int, int]], known: _Starts) -> Iterator[int]:
-    """Places in these windows at which the pattern may begin, in order."""
+def _starts(
+    lead: tuple[re.Pattern[str], int], plain: str, windows: Iterable[tuple[int, int]], known: _Starts | None
+) -> Iterator[Iterable[int]]:
+    """Window by window the places at which the pattern may begin, in order; kept in `known` for other rules with this lead."""
     starts, reach = lead
     for low, high in windows:
         if high - low < _NARROW:
-            yield from range(low, high + 1)
-        elif high - low > _KEPT:
-            yield from (at for one in starts.finditer(plain, low, high + reach) if (at := one.start()) <= high)
+            yield range(low, high + 1)
+        elif known is None or high - low > _KEPT:
+            yield (at for one in starts.finditer(plain, low, high + reach) if (at := one.start()) <= high)
         else:
             key = (starts, low, high)
             if key not in known:
                 known[key] = [at for one in starts.finditer(plain, low, high + reach) if (at := one.start()) <= high]
-            yield from known[key]
+            yield known[key]
 
 
 class _Folded:
@@ -271,29 +336,44 @@ class _Batch:
         self._seen = [(0, 0)] * len(texts)  # of each text, a byte and the characters before it
         self.windows: dict[int, dict[str, list[tuple[int, int]]]] = {}  # by place of the text, then by rule
         self.linked: dict[int, list[int]] = {}
+        self.reports = 0
 
-    def take(self, users: _Users, reports: Iterable[tuple[int, int]]) -> set[str]:
+    def take(self, users: _Users, reports: Sequence[tuple[int, int]]) -> set[str]:
         """Keep where expressions fit: number, and the byte before which they end. Gives the rules whose gates are among them."""
         let_in: set[str] = set()
         low, high, place = 0, -1, 0
         plain, is_wide, windows = "", False, {}
+        self.reports += len(reports)
         for number, end in reports:
             if not low < end <= high:
                 place = bisect_left(self._ends, end)
                 low, high = self._ends[place - 1] if place else 0, self._ends[place]
                 plain, is_wide, windows = self.plain[place], self._wide[place], self.windows.setdefault(place, {})
             at = self._characters(place, end - low) if is_wide else end - low
-            for rule, is_gate, least, most, is_solid in users[number]:
+            for rules, is_gate, least, most, is_solid in users[number]:
                 if is_gate:
-                    let_in.add(rule)
-                elif rule == LINK:
-                    self.linked.setdefault(place, []).append(at)
-                else:
-                    first = max(at - most, 0)
-                    if is_solid:
-                        first = max(first, plain.rfind(" ", first, at) + 1, plain.rfind("\n", first, at) + 1)
-                    if first <= at - least:
-                        windows.setdefault(rule, []).append((first, at - least))
+                    let_in.update(rules)
+                    continue
+                first = at - most if at > most else 0
+                if is_solid:
+                    if (blank := plain.rfind(" ", first, at)) >= 0:
+                        first = blank + 1
+                    if (line_end := plain.rfind("\n", first, at)) >= 0:
+                        first = line_end + 1
+                if first > at - least:
+                    continue
+                for rule in rules:
+                    if rule == LINK:
+                        self.linked.setdefault(place, []).append(at)
+                    elif (known := windows.get(rule)) is None:
+                        windows[rule] = [(first, at - least)]
+                    elif known[-1][0] <= first <= known[-1][1] + 1 and known[-1][1] <= at - least:
+                        known[-1] = (
+                            known[-1][0],
+                            at - least,
+                        )  # it goes on from the one before: a long token is reported at every letter
+                    else:
+                        known.append((first, at - least))
         return let_in
 
     def _characters(self, place: int, at: int) -> int:

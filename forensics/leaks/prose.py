@@ -37,6 +37,8 @@ _MASK = regex.compile(r"""(?xi)
 _APART_BACKWARDS = regex.compile(r"(?r)[\s<>\"'()]")
 _TEMPLATE = regex.compile(r"""(?xi)
     .{0,64}? (?: \{\{ | \}\} | \$\{ | \$\( | \{%%? | %\( | <% ) .{0,200}
+  | \$[A-Za-z_]\w{0,40}(?:\[|->|::).{0,200}  # a variable's element: $_POST['password']
+  | [A-Za-z_]\w{0,30}(?:\.[A-Za-z_]\w{0,30}){1,3}\[[^\]]{0,40}\]?  # os.Args[2]
   | %[sdr@] | %%[^%\s]{1,40}%% | %[A-Z_]{2,40}% | \{[a-z_.\ ]{1,40}\}? | \[\[? [a-z_ ]{1,40} \]?\]? | \$[A-Z][A-Z0-9_]{1,40}
   | [<\[({]{1,2} (?:your|my|the|enter|insert|new|user|password|pass|passwort|token|api|secret|key|value|xxx|mot|su|tu)\b .{0,60}
   | (?:your|my|insert|enter|replace)[-_ ]?(?:own[-_ ]?)?(?:\w{1,20}[-_ ]?){0,3}(?:key|token|password|secret|here|id)s?(?:[-_ ]?here)?

@@ -11,7 +11,7 @@ import regex
 from forensics.leaks.ruleset import Ruleset, fold
 from forensics.leaks.search import hits_in
 
-__all__ = ["fingerprint", "preview", "redact"]
+__all__ = ["fingerprint", "keyed", "preview", "redact"]
 
 _SHOWN = 4  # characters at either end
 _SHORT = 16  # below this, ends would give away too much
@@ -55,7 +55,12 @@ def _visible(text: str) -> str:
 
 def fingerprint(value: str, kind: str, key: bytes) -> str:
     """HMAC-SHA256 of the normalised value under the case's key, hex: equal secrets are equal, however they are written."""
-    return hmac.digest(key, normalised(value, kind).encode("utf-8", "surrogatepass"), "sha256").hex()
+    return keyed(normalised(value, kind), key)
+
+
+def keyed(normal: str, key: bytes) -> str:
+    """As `fingerprint`, of a value that is normalised."""
+    return hmac.digest(key, normal.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def normalised(value: str, kind: str) -> str:

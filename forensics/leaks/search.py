@@ -158,22 +158,26 @@ def rule_hits(rule: Rule, text: str, about: str = "") -> list[Hit]:
 
 
 def _rule_hits(rule: Rule, text: str, about: str, fits: Fits) -> Iterator[Hit]:
+    near, basis, trims = rule.near, rule.basis, rule.trim
+    doubts, is_weak = 0, basis <= Basis.NEAR
+    if near is not None:
+        is_known = _is_about(near, about)
+        if not is_known and rule.shipped and not near.may_be_in(text):
+            return
     for match in fits:
         start, end = match.span("secret")
-        if rule.trim:
+        if trims:
             left, right = trimmed(text[start:end])
             start, end = start + left, start + right
         if start >= end:
             continue
-        if rule.basis <= Basis.NEAR and (is_machine_line(text, start) or is_within_url(text, start)):
+        if is_weak and (is_machine_line(text, start) or is_within_url(text, start)):
             continue
-        doubts = 0
-        if rule.near is not None and not _is_near(rule.near, text, start, end):
-            if not rule.near.pattern.search(about):
+        if near is not None:
+            doubts = int(not _is_near(near, text, start, end))
+            if doubts and not is_known:
                 continue
-            doubts = 1
         candidate = Candidate(start, end, text[start:end], text, match.group())
-        basis = rule.basis
         claim = match.span() if basis >= Basis.PREFIX else (start, end)
         if (hit := _judged(rule, candidate, claim, doubts)) is not None:
             yield hit
@@ -254,7 +258,13 @@ def _is_near(near: Nearness, text: str, start: int, end: int) -> bool:
     lines_above = "\n".join(before.split("\n")[-near.lines - 1 :])
     left = before[-near.within :] if near.within > len(lines_above) else lines_above
     right = max(after[: near.within], after.partition("\n")[0], key=len)
-    return bool(near.pattern.search(left) or near.pattern.search(right))
+    return near.is_in(left) or near.is_in(right)
+
+
+@lru_cache(maxsize=256)
+def _is_about(near: Nearness, about: str) -> bool:
+    """Whether a word stands in what surrounds the texts: asked for every text and rule of a message."""
+    return near.is_in(about)
 
 
 def most_specific(hits: Collection[Hit]) -> list[Hit]:
