@@ -47,6 +47,8 @@ _TEMPLATE = regex.compile(r"""(?xi)
 _DATE = regex.compile(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d\d")
 _AT_A_TIME = ("に", "から", "まで", "에 ", "부터", "까지", "于", "於")
 _JOINED = 3  # hyphens: four words joined are a passphrase, "user-friendly" and "up-to-date" are not
+_FILL_IN = regex.compile(r"%.{0,60}|(?:[a-z]{2,20}[-_ ]){0,2}[a-z]{2,20}|(?:[A-Z]{2,20}[-_ ]){0,2}[A-Z]{2,20}")
+_TAG = 64  # characters in which an angle bracket closes
 _CALL = regex.compile(r"[A-Za-z_][\w.]{1,40}\((?:[\w.,\s'\"]{0,40}\))?")
 
 
@@ -176,6 +178,8 @@ def is_value(value: str, text: str, start: int, end: int) -> bool:
     """Is it a value after a colon, a table cell or an arrow? Weak, short or plain ones are; statements and masks are not."""
     if not 2 < len(value) <= 512 or is_placeholder(value) or value.startswith(("http://", "https://", "mailto:", "//")):  # noqa: PLR2004  two letters are a word
         return False
+    if _is_to_fill_in(value, text, start, end):
+        return False
     quoted = text[max(0, start - 1) : start] in _PAIRS and text[start - 1 : start] not in {"(", "[", "<"}
     if quoted and not is_reference(value):
         return True
@@ -185,6 +189,16 @@ def is_value(value: str, text: str, start: int, end: int) -> bool:
     if value[-1:] == ":" or not any(char.isalnum() for char in value):
         return False
     return not (is_plain_word(value) and _goes_on(rest))
+
+
+def _is_to_fill_in(value: str, text: str, start: int, end: int) -> bool:
+    """Up to three plain words in angle brackets, as in `<db-password>`, `<from vault>`, `<%= ENV %>`; a value with a digit is one."""
+    before = text[max(0, start - 1) : start]
+    if before != "<" and not value.startswith("<"):
+        return False
+    close = text.find(">", start, end + _TAG)
+    inside = text[start:close].lstrip("<") if close >= 0 else ""
+    return bool(_FILL_IN.fullmatch(inside))
 
 
 def is_bare_word(value: str, text: str, start: int) -> bool:
