@@ -48,6 +48,7 @@ _DATE = regex.compile(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}[
 _AT_A_TIME = ("に", "から", "まで", "에 ", "부터", "까지", "于", "於")
 _JOINED = 3  # hyphens: four words joined are a passphrase, "user-friendly" and "up-to-date" are not
 _FILL_IN = regex.compile(r"%.{0,60}|(?:[a-z]{2,20}[-_ ]){0,2}[a-z]{2,20}|(?:[A-Z]{2,20}[-_ ]){0,2}[A-Z]{2,20}")
+_TYPE = regex.compile(r"[A-Za-z_][A-Za-z_.]{1,40}(?:\[[A-Za-z_.,| \[\]]{0,60})?")
 _TAG = 64  # characters in which an angle bracket closes
 _CALL = regex.compile(r"[A-Za-z_][\w.]{1,40}\((?:[\w.,\s'\"]{0,40}\))?")
 
@@ -187,6 +188,8 @@ def is_value(value: str, text: str, start: int, end: int) -> bool:
     if is_statement(value) or is_reference(value + rest[:80]) or rest.startswith("("):
         return False
     if value[-1:] == ":" or not any(char.isalnum() for char in value):
+        return False
+    if _TYPE.fullmatch(value) and rest.lstrip("]").startswith((" = ", " | ")):  # password: SecretStr = Field(...)
         return False
     return not (is_plain_word(value) and _goes_on(rest))
 
