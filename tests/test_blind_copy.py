@@ -6,7 +6,7 @@ import pytest
 from tables import ACME, START, day, findings, sent, tables
 
 from forensics.incident import Incident
-from forensics.model import Finding, Observation, Route, Verdict, Window
+from forensics.model import Direction, Finding, Observation, Route, Verdict, Window
 from forensics.policy import Expected, Policy
 
 WINDOW = Incident(name="t", window=Window(START))
@@ -96,13 +96,88 @@ def test_without_headers_the_company_tells(mails: list[Observation], shown: bool
         assert "it never received a message alone" in found["x@drop.example"].reason
 
 
-def test_a_short_while_of_one_sender_accuses_nobody_unless_it_is_all_mail() -> None:
-    usual = relayed(60, start=-20, name="usual") + relayed(60, start=0.2, name="more")
-    found = blind(usual + relayed(14, "x@drop.example"))["x@drop.example"]
+@pytest.mark.parametrize(
+    ("beside", "customers", "verdict"),
+    [
+        pytest.param(4, 5, Verdict.POSSIBLE, id="a short while, hardly varied company: perhaps somebody who helps"),
+        pytest.param(4, 10, Verdict.PROBABLE, id="as short, but all sorts of company"),
+        pytest.param(20, 5, Verdict.PROBABLE, id="longer without one open message"),
+    ],
+)
+def test_a_short_while_of_one_sender_needs_the_more_company(beside: int, customers: int, verdict: Verdict) -> None:
+    copied = [
+        sent(
+            day(1 + n), APP, to=f"c{n % customers}@customer{n % customers}.example", bcc="x@drop.example", message_id=f"copied{n}"
+        )
+        for n in range(10)
+    ]
+    rest = [sent(day(1.5 + n * 8 / beside), APP, to=f"o{n}@other{n}.example", message_id=f"rest{n}") for n in range(beside)]
+    found = blind(before() + copied + rest)["x@drop.example"]
+    assert found.verdict is verdict
+    helps = "over too few messages, in company that hardly varies, to tell it from somebody who helps that sender"
+    assert (helps in found.reason) is (verdict is Verdict.POSSIBLE)
+
+
+def test_mail_that_names_no_sender_is_not_mail_of_a_second_sender() -> None:
+    # the provider's events name none, the kept half of the sent mail does
+    def events(name: str, count: int, extra: str, *, start: float) -> list[Observation]:
+        return [
+            sent(
+                day(start + n / 4), APP if n % 2 else "", envelope=f"{name}{n % 6}@customer{n % 6}.example {extra}", message_id=f"{name}{n}",
+                route=Route.API, source="postmark", kind="webhook:Delivery", header_known=False, direction=Direction.SUBMITTED,
+            )
+            for n in range(count)
+        ]  # fmt: skip
+
+    found = blind(before() + events("a", 40, "", start=-10) + events("c", 14, "x@drop.example", start=2))
+    assert "7 of them name no sender" in found["x@drop.example"].reason
+    assert "100% of the 7 messages that these senders sent" in found["x@drop.example"].reason
+
+
+def test_a_mailbox_that_got_hardly_any_of_its_domains_mail_is_not_accused_with_it() -> None:
+    stray = sent(day(2.1), APP, to="c90@customer90.example", bcc="somebody@drop.example", message_id="stray")
+    found = blind([*before(), *inside(20, "x@drop.example"), stray])
+    assert found["x@drop.example"].verdict is Verdict.PROBABLE
+    assert found["somebody@drop.example"].verdict is Verdict.POSSIBLE
+    assert "Only 1 message went to somebody@drop.example itself" in found["somebody@drop.example"].reason
+    several = [mail for number in range(4) for mail in inside(5, f"x{number}@drop.example", start=1 + number)]
+    assert {one.verdict for one in blind(before() + several).values()} == {Verdict.PROBABLE}
+
+
+def test_an_archive_that_moved_is_found_though_some_mail_never_passed_it() -> None:
+    old = [
+        sent(day(-20 + n / 4), APP, to=f"o{n}@customer{n % 30}.example", bcc="keep@oldvault.example", message_id=f"o{n}")
+        for n in range(84)
+    ]
+    new = [
+        sent(day(1 + n / 4), APP, to=f"n{n}@customer{n % 30}.example", bcc="keep@newvault.example", message_id=f"n{n}")
+        for n in range(40)
+    ]
+    other = [sent(day(1.1 + n / 2), APP, to=f"p{n}@customer{n}.example", message_id=f"p{n}") for n in range(18)]
+    found = blind(old + new + other)["keep@newvault.example"]
     assert found.verdict is Verdict.POSSIBLE
-    assert "over too few messages to tell it from somebody who helps that sender" in found.reason
-    every = relayed(60, start=-20, name="usual") + relayed(14, "x@drop.example")
-    assert blind(every)["x@drop.example"].verdict is Verdict.PROBABLE
+    assert "It began when keep@oldvault.example ended" in found.reason
+    most = [sent(day(1.05 + n / 12), APP, to=f"q{n}@customer{n}.example", message_id=f"q{n}") for n in range(110)]
+    assert blind(old + new + most)["keep@newvault.example"].verdict is Verdict.PROBABLE  # far less than the earlier one had
+
+
+def test_of_two_that_came_when_an_archive_ended_the_heir_is_the_one_that_left_no_mail_between() -> None:
+    # the machine of one sender moves a week after the other's; a collector starts on the day on which the archive ends, some mail later
+    def sender(name: str, first: float, count: int, bcc: str) -> list[Observation]:
+        return [
+            sent(day(first + n / 12), f"{name}@acme.example", to=f"{name}{n}@customer{n % 40}.example", bcc=bcc, message_id=f"{name}{first}-{n}")
+            for n in range(count)
+        ]  # fmt: skip
+
+    old = sender("ann", -20, 252, "keep@oldvault.example") + sender("bob", -20, 336, "keep@oldvault.example")
+    moved = sender("ann", 1, 120, "keep@newvault.example") + sender("bob", 8, 10, "keep@newvault.example")
+    both = sender("bob", 9, 100, "keep@newvault.example x@drop.example") + sender(
+        "ann", 11, 80, "keep@newvault.example x@drop.example"
+    )
+    found = blind(old + moved + both)
+    assert found["keep@newvault.example"].verdict is Verdict.POSSIBLE
+    assert "It began when keep@oldvault.example ended" in found["keep@newvault.example"].reason
+    assert found["x@drop.example"].verdict is Verdict.PROBABLE
 
 
 def test_where_mail_has_several_addressees_anyway_company_says_nothing() -> None:

@@ -51,18 +51,21 @@ class Row(NamedTuple):
 _BY_HEADERS = {"known": SHOWN, "unknown": UNSEEN}
 ROWS = (
     Row("messages", "known", dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 5) | {"main": 2, "crowd": 1.0}, dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 4) | {"main": 1, "crowd": 1.0}),
-    Row("messages in which it is known to be blind", "known", {"known_blind": 4}, {"known_blind": 3}),
+    Row("messages in which it is known to be blind, where mail has several addressees anyway", "known", {"known_blind": 3, "several_sets": 290}, {"known_blind": 2, "several_sets": 290}),
     Row("different conversations", "known", {"threads": 4}, {"threads": 3}),
-    Row("different company", "known", {"groups": 5}, {"groups": 4}),
+    Row("different company", "known", {"groups": 3}, {"groups": 2}),
+    Row("different company, where there is no earlier mail", "known", {"before": 0, "during": 12, "groups": 5}, {"before": 0, "during": 12, "groups": 4}),
     Row("outside parties beside it", "known", {"partners": 3, "people": 3}, {"partners": 2, "people": 5}),
     Row("people beside it, where the parties are few", "known", {"partners": 1, "people": 6}, {"partners": 1, "people": 5}),
-    Row("other addressees of a message", "known", {"crowd": 3.7}, {"crowd": 3.8}),
+    Row("other addressees of a message", "known", {"groups": 5, "crowd": 2.6}, {"groups": 5, "crowd": 2.7}),
     Row("other addressees, in very different company", "known", {"groups": 30, "crowd": 6.0}, {"groups": 30, "crowd": 6.1}),
     Row("messages in which it is the only stranger", "known", {"sole": 6}, {"sole": 5}),
-    Row("messages of other senders than the one it has most of, over a short time", "known", {"main": 9}, {"main": 10}),
-    Row("one sender's recipient: that sender's messages in that time", "known", {"main": 12, "during": 40}, {"main": 12, "during": 39}),
-    Row("one sender's recipient, over a short time: all its mail", "known", {"main": 12, "during": 12}, {"main": 12, "during": 13}),
-    Row("one sender's recipient, all its mail: messages before", "known", {"main": 12, "during": 12, "before": 20}, {"main": 12, "during": 12, "before": 19}),
+    Row("messages of other senders than the one it has most of, over a short time", "known", {"groups": 6, "main": 9}, {"groups": 6, "main": 10}),
+    Row("one sender's recipient: that sender's messages in that time", "known", {"main": 12, "groups": 5, "during": 19}, {"main": 12, "groups": 5, "during": 18}),
+    Row("one sender's recipient, over a short time: different company", "known", {"main": 12, "during": 15, "groups": 7}, {"main": 12, "during": 15, "groups": 6}),
+    Row("the same, where half of its messages name no sender: mail of the one that is named", "known", {"groups": 5, "during": 100, "signed": 6, "signed_main": 6, "signed_during": 19}, {"groups": 5, "during": 100, "signed": 6, "signed_main": 6, "signed_during": 18}),
+    Row("one sender's recipient, over a short time: all its mail", "known", {"main": 12, "groups": 5, "during": 12}, {"main": 12, "groups": 5, "during": 13}),
+    Row("one sender's recipient, all its mail: messages before", "known", {"main": 12, "groups": 5, "during": 12, "before": 20}, {"main": 12, "groups": 5, "during": 12, "before": 19}),
     Row("earlier mail of the same senders", "known", {"before": 20}, {"before": 19}),
     Row("earlier mail of the same senders, inside the window only", "known", {"before": 0, "ahead": 20}, {"before": 0, "ahead": 19}),
     Row("new senders, in older evidence: mail before its first copy", "known", {"before": 0, "during": 12, "reaches_back": True, "ahead": 2}, {"before": 0, "during": 12, "reaches_back": True, "ahead": 1}),
@@ -76,10 +79,11 @@ ROWS = (
     Row("a service that is blind-copied on purpose", "known", {"service": ""}, {"service": "a CRM drop box"}),
     Row("took the place of another", "known", {"follows": ""}, {"follows": "keep@old.example"}),
     Row("took turns, with two messages each", "known", {"threads": 1, "rotation": 4, "rotated": 8}, {"threads": 1, "rotation": 4, "rotated": 7}),
-    Row("messages that had another addressee", "unknown", {"accompanied": 14}, {"accompanied": 13}),
-    Row("messages to nobody else", "unknown", {"alone": 7}, {"alone": 8}),
-    Row("messages beside its most frequent companion", "unknown", {"partners": 3, "most": 9}, {"partners": 3, "most": 10}),
-    Row("surprise that it is never alone: sets of several addressees of 300", "unknown", {"several_sets": 125}, {"several_sets": 126}),
+    Row("messages that had another addressee", "unknown", {"accompanied": 10}, {"accompanied": 9}),
+    Row("messages in which it is the only stranger", "unknown", {"sole": 5}, {"sole": 4}),
+    Row("messages to nobody else", "unknown", {"alone": 22}, {"alone": 23}),
+    Row("messages beside its most frequent companion", "unknown", {"partners": 3, "accompanied": 16, "several_sets": 100, "most": 9}, {"partners": 3, "accompanied": 16, "several_sets": 100, "most": 10}),
+    Row("surprise that it is never alone: sets of several addressees of 300", "unknown", {"several_sets": 194}, {"several_sets": 195}),
     Row("the same, where there is no earlier mail", "unknown", {"before": 0, "several_sets": 81}, {"before": 0, "several_sets": 82}),
     Row("parties beside it, where there is no earlier mail", "unknown", {"before": 0, "partners": 6}, {"before": 0, "partners": 5}),
     Row("covers its senders' mail, which has several addressees anyway", "unknown", {"several_sets": 290, "during": 25}, {"several_sets": 290, "during": 26}),
@@ -166,7 +170,7 @@ def test_points_are_the_sum_of_what_they_are_given_for_and_the_score_grows_with_
         weights = unit.weights(START)
         assert all(weights.values())
         assert unit.points(START) == pytest.approx(-9.5 + sum(weights.values()))
-    assert replace(UNSEEN, known_blind=2).points(START) == pytest.approx(UNSEEN.points(START) + 1.5)
+    assert replace(UNSEEN, known_blind=2).points(START) == pytest.approx(UNSEEN.points(START) + 1.0)
     scores = [replace(SHOWN, groups=count).score(START) for count in range(1, 31)]
     assert scores == sorted(scores)
     assert 0 < scores[0] < scores[-1] <= 1
@@ -187,7 +191,7 @@ def test_any_figures_give_a_score_and_a_surprise(data: st.DataObject) -> None:
     )  # fmt: skip
     assert unit.surprise >= 0
     assert 0 <= unit.score(START) <= 1
-    assert not unit.is_collector(START) or unit.score(START) > 0.9
+    assert not unit.is_collector(START) or unit.score(START) > 0.7
 
 
 def test_one_that_takes_a_turn_is_the_only_stranger_and_hidden_for_sure_or_in_all_its_senders_mail() -> None:
@@ -211,10 +215,13 @@ def test_limits_are_told_for_each_kind_of_evidence() -> None:
     )
     assert len(told) == 4
     assert "100 messages with headers, from 1 sender with earlier mail" in told[0]
-    assert "fewer than 5 messages or 4 conversations, or among fewer than 40 of one sender's," in told[0]
+    assert (
+        "fewer than 5 messages or 4 conversations, or, in company that hardly varies, among fewer than 25 of one sender's,"
+        in told[0]
+    )
     assert "less than 80% of a sender's mail and from its first 20 messages on" in told[1]
     assert (
-        "600 messages without headers, from 2 senders: an address on fewer than 7 to 62, depending on the sender, of one sender's"
+        "600 messages without headers, from 2 senders: an address on fewer than 5 to 31, depending on the sender, of one sender's"
         in told[2]
     )
     assert told[3] == "4 messages without headers, from 1 sender: too few of each sender to call an address probable."
@@ -230,10 +237,10 @@ def test_without_a_window_each_recipient_is_compared_with_the_mail_before_it() -
     ("unknown", "before", "several", "sets", "least"),
     [
         (100, 50, 0, 100, 5),
-        (100, 50, 20, 100, 9),
-        (100, 50, 80, 100, 61),
+        (100, 50, 20, 100, 5),
+        (100, 50, 80, 100, 31),
         (100, 50, 100, 100, 80),
-        (39, 50, 0, 100, 39),
+        (4, 50, 80, 100, 5),
         (4, 50, 0, 100, 5),
     ],
 )

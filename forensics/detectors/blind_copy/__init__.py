@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,7 +22,8 @@ MIN_TURNS = 3  # recipients that take turns
 MAX_OVERLAPS = 0.25  # part of them that may begin before their predecessor has ended
 _NEVER = datetime.max.replace(tzinfo=UTC)
 HEIR = 0.5  # of the messages of the one that received most since
-AS_NEAR = 2 * 86_400.0  # seconds
+AS_NEAR, AS_NEAR_SHARE = 5, 0.1  # messages, and part of its own
+PASSING = 0.1  # of the messages of its domain's busiest address; whoever got fewer may have nothing to do with that one
 RARE = 20  # bits: one in a million
 
 
@@ -34,7 +35,7 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
         units[uid] = replace(units[uid], **figures)
     strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
     if start is not None:
-        for uid, count, messages in _taking_turns([units[uid] for uid in strangers], passing(connection, start)):
+        for uid, count, messages in _taking_turns([units[uid] for uid in strangers], lambda: passing(connection, start)):
             units[uid] = replace(units[uid], rotation=count, rotated=messages)
     for uid, (follows, followed) in _successors(connection, units.values(), start).items():
         units[uid] = replace(units[uid], follows=follows, followed=followed)
@@ -48,43 +49,56 @@ def _successors(
 ) -> dict[int, tuple[str, int]]:
     """Collectors that took the place of a blind recipient that ended, and which.
 
-    Each ended one has one heir: of those that received about as much as any, the nearest in time; two that are as near are both asked about.
+    Each ended one has one heir: of those that received about as much as any, the one with the fewest messages to neither while senders turned
+    from the one to the other; two that hardly differ in that are both asked about.
     """
     pairs = [
-        (apart, unit.uid, name, earlier)
+        (gap, unit.uid, name, earlier)
         for unit in units
         if unit.may_be_an_heir(start)
-        for apart, name, earlier in predecessors(connection, unit, start)
+        for gap, name, earlier in predecessors(connection, unit, start)
     ]
     messages = {unit.uid: unit.messages for unit in units}
     most = {name: max(messages[uid] for _, uid, other, _ in pairs if other == name) for _, _, name, _ in pairs}
     heirs: dict[int, tuple[str, int]] = {}
-    taken: dict[str, float] = {}
-    for apart, uid, name, earlier in sorted(pairs):
-        if uid not in heirs and messages[uid] >= HEIR * most[name] and apart <= taken.get(name, apart) + AS_NEAR:
+    taken: dict[str, int] = {}
+    for gap, uid, name, earlier in sorted(pairs):
+        if (
+            uid not in heirs
+            and messages[uid] >= HEIR * most[name]
+            and gap <= taken.get(name, gap) + max(AS_NEAR, AS_NEAR_SHARE * messages[uid])
+        ):
             heirs[uid] = (name, earlier)
-            taken.setdefault(name, apart)
+            taken.setdefault(name, gap)
     return heirs
 
 
-def _findings(unit: Unit, addresses: Sequence[str], start: datetime | None) -> Iterator[Finding]:
+def _findings(unit: Unit, addresses: Mapping[str, int], start: datetime | None) -> Iterator[Finding]:
     collector = unit.is_collector(start)
     if unit.known_blind == 0 and not collector and not unit.stands_out(start):
         return  # To and Cc are unknown and nothing stands out: any addressee would look like this
     if unit.alias_only and unit.was_in_use(start):
         return  # a list or forward that was there before: whoever wrote to the alias addressed it
-    for address in addresses:
+    most = max(addresses.values())
+    for address, messages in addresses.items():
         others = len(addresses) - 1
         named = f"{address}, counted together with {others} more at {unit.unit}," if others else address
+        accused = collector and messages >= PASSING * most
         yield Finding(
             detector="blind_copy",
             address=address,
-            verdict=Verdict.PROBABLE if collector else Verdict.POSSIBLE,
+            verdict=Verdict.PROBABLE if accused else Verdict.POSSIBLE,
             score=unit.score(start),
-            reason=sentence(named, unit, start, collector=collector),
+            reason=sentence(named, unit, start, collector=collector)
+            + ("" if accused or not collector else _passing_by(address, messages)),
             blind_only=True,
             features=features(unit, start),
         )
+
+
+def _passing_by(address: str, messages: int) -> str:
+    many = "s" * (messages != 1)
+    return f" Only {messages} message{many} went to {address} itself: where many people have mailboxes at that domain, it may be somebody else's."
 
 
 def _service(domain: str) -> str:
@@ -92,15 +106,20 @@ def _service(domain: str) -> str:
     return found.words if found else ""
 
 
-def _taking_turns(strangers: Iterable[Unit], before: Mapping[int, tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+def _taking_turns(
+    strangers: Iterable[Unit], habits: Callable[[], Mapping[int, tuple[int, int, int]]]
+) -> Iterator[tuple[int, int, int]]:
     """Units that take turns as the one blind stranger of a sender's mail, how many they are, and with how many messages.
 
-    `before`: for each sender, its messages before the window, those among them with a blind recipient that soon went, and its messages inside.
+    `habits`, asked only where some do: for each sender, its messages before the window, those among them with a blind recipient that soon went,
+    and its messages inside.
     """
     turns: dict[tuple[int, bool], list[Unit]] = {}
     for unit in strangers:
         if unit.first_inside is not None and len(unit.sids) == 1 and unit.takes_a_turn:
             turns.setdefault((unit.sids[0], bool(unit.known_blind)), []).append(unit)
+    turns = {key: found for key, found in turns.items() if len(found) >= MIN_TURNS}
+    before = habits() if turns else {}
     for (sid, known), found in turns.items():
         chain = sorted(found, key=lambda unit: (_begin(unit), unit.uid))
         messages, threads = sum(unit.messages for unit in chain), sum(unit.threads for unit in chain)
@@ -108,7 +127,7 @@ def _taking_turns(strangers: Iterable[Unit], before: Mapping[int, tuple[int, int
         beside = sum(unit.accompanied for unit in chain)
         sent, passed, inside = before.get(sid, (0, 0, 0))
         usual = (passed + 1) / (sent + 2) * inside
-        if len(chain) < MIN_TURNS or threads < MIN_THREADS or overlaps > MAX_OVERLAPS * len(chain):
+        if threads < MIN_THREADS or overlaps > MAX_OVERLAPS * len(chain):
             continue
         if beside >= MIN_MESSAGES and (not known or _rarity(messages, usual) >= RARE):
             yield from ((unit.uid, len(chain), messages) for unit in chain)
@@ -133,4 +152,4 @@ def _limits(connection: duckdb.DuckDBPyConnection, scope: Scope) -> list[str]:
     return limits(connection, scope.policy.window_for(scope.incident).start)
 
 
-DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=4)
+DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=5)

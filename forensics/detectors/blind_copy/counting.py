@@ -18,13 +18,12 @@ OPEN_ADDRESSES = (
 CROWD = 50  # recipients; a mailing to more says nothing of who stands beside whom
 STANDING_SHARE, STANDING_MESSAGES = 0.5, 20  # what goes along with most mail of its senders is no addressee of it
 
-# All addresses of a domain that is a stranger count together; of a domain that is known, or open to anybody, each by itself
+# All addresses of a domain that is a stranger count together; of a domain that is known, or open to anybody, each by itself. A unit
+# has the number of the first of its addresses
 _UNITS = """
 CREATE OR REPLACE TEMP TABLE units AS
-WITH met AS (
-  SELECT a.registrable, min(c.sent_at) AS first_use, bool_or(c.visible) AS visible
-  FROM copied c JOIN addresses a USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY a.registrable
-),
+WITH each AS (SELECT aid, min(sent_at) AS first_use, bool_or(visible) AS visible FROM copied WHERE judged AND NOT trace_only GROUP BY aid),
+met AS (SELECT registrable, min(first_use) AS first_use, bool_or(visible) AS visible FROM each JOIN addresses USING (aid) GROUP BY registrable),
 wrote AS (SELECT DISTINCT registrable FROM addresses SEMI JOIN (SELECT sid AS aid FROM messages) USING (aid)),
 large AS (SELECT registrable FROM addresses WHERE NOT own GROUP BY registrable HAVING count(*) >= $many),
 open AS (
@@ -37,18 +36,20 @@ domains AS (
          visible OR w.registrable IS NOT NULL OR coalesce(first_use < $start::TIMESTAMPTZ, false) AS known
   FROM met LEFT JOIN wrote w USING (registrable) LEFT JOIN open o USING (registrable)
 ),
-named AS (
-  SELECT aid, address, domain, own, indicator, coalesce(known AND NOT shared, false) AS related,
-         CASE WHEN registrable = '' OR shared OR known OR known IS NULL THEN address ELSE registrable END AS unit
-  FROM addresses LEFT JOIN domains USING (registrable)
+firms AS (
+  SELECT f.registrable, f.first_aid, coalesce(known AND NOT shared, false) AS related,
+         f.registrable = '' OR coalesce(shared, false) OR coalesce(known, true) AS apart
+  FROM (SELECT registrable, min(aid) AS first_aid FROM addresses GROUP BY registrable) f LEFT JOIN domains USING (registrable)
 )
-SELECT *, dense_rank() OVER (ORDER BY unit) AS uid FROM named
+SELECT aid, address, domain, own, indicator, related, CASE WHEN apart THEN address ELSE registrable END AS unit, CASE WHEN apart THEN aid ELSE first_aid END::BIGINT AS uid
+FROM addresses JOIN firms USING (registrable)
 """
 
-# To whom a message openly went, else to whom at all: equal sets of addresses are one thread, as far as logs tell
+# To whom a message openly went, else to whom at all: equal sets of addresses are one thread, as far as logs tell. Of a smaller
+# number DuckDB's hash has 32 bits only, and sums of those are equal by chance
 _PARTIES = """
 CREATE OR REPLACE TEMP TABLE parties AS
-SELECT msg, coalesce(sum(hash(aid)) FILTER (visible), sum(hash(aid))) AS parties
+SELECT msg, coalesce(sum(hash(aid::BIGINT)) FILTER (visible), sum(hash(aid::BIGINT))) AS parties
 FROM copied WHERE judged AND NOT trace_only GROUP BY msg
 """
 
@@ -61,11 +62,13 @@ WHERE c.judged AND c.in_window AND NOT u.own AND u.indicator = '' AND c.entry IS
 GROUP BY u.uid, c.msg
 """
 
-# How much of each sender's mail a unit received, in all the evidence
+# How much of each sender's mail a unit received, in all the evidence; only units of several addresses can have a message twice
 _SHARES = """
 CREATE OR REPLACE TEMP TABLE shares AS
-SELECT u.uid, c.sid, count(DISTINCT c.msg) AS messages, min(c.sent_at) AS first_at, max(c.sent_at) AS last_at
-FROM copied c JOIN units u USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY ALL
+WITH several AS (SELECT uid FROM units GROUP BY uid HAVING count(*) > 1)
+SELECT u.uid, c.sid, CASE WHEN any_value(s.uid) IS NULL THEN count(*) ELSE count(DISTINCT CASE WHEN s.uid IS NOT NULL THEN c.msg END) END AS messages,
+       min(c.sent_at) AS first_at, max(c.sent_at) AS last_at
+FROM copied c JOIN units u USING (aid) LEFT JOIN several s USING (uid) WHERE c.judged AND NOT c.trace_only GROUP BY ALL
 """
 
 # A sender's mail in order of time: how much of it lies between two moments is a difference of two numbers
@@ -89,11 +92,14 @@ ever AS (
 ),
 wrote AS (SELECT DISTINCT uid FROM (SELECT DISTINCT sid FROM messages) m JOIN units u ON u.aid = m.sid),
 each AS (SELECT uid, sid, count(*) AS n FROM candidates GROUP BY ALL),
-main AS (SELECT uid, max(n) AS main FROM each GROUP BY uid),
+main AS (
+  SELECT uid, max(n) AS main, coalesce(sum(n) FILTER (sid >= 0), 0)::BIGINT AS signed, coalesce(max(n) FILTER (sid >= 0), 0) AS signed_main FROM each GROUP BY uid
+),
 bounds AS (SELECT uid, sid, first_inside, last_inside FROM inside JOIN each USING (uid)),
 compared AS (
   SELECT b.uid, sum(coalesce(CASE WHEN $start::TIMESTAMPTZ IS NULL THEN f.n ELSE s.n END, 0))::BIGINT AS before,
          sum(coalesce(l.n, 0) - coalesce(f.n, 0))::BIGINT AS during,
+         coalesce(sum(coalesce(l.n, 0) - coalesce(f.n, 0)) FILTER (b.sid >= 0), 0)::BIGINT AS signed_during,
          sum(CASE WHEN $start::TIMESTAMPTZ IS NULL THEN 0 ELSE coalesce(f.n, 0) - coalesce(s.n, 0) END)::BIGINT AS ahead
   FROM bounds b
   ASOF LEFT JOIN timeline f ON f.sid = b.sid AND f.sent_at < b.first_inside
@@ -101,7 +107,7 @@ compared AS (
   ASOF LEFT JOIN (SELECT sid, sent_at, n FROM timeline) s ON s.sid = b.sid AND s.sent_at < coalesce($start::TIMESTAMPTZ, b.first_inside)
   GROUP BY b.uid
 )
-SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, main, known_blind, alias_only, first_inside, last_inside, first_use,
+SELECT i.uid, n.unit, n.domain, n.related, messages, threads, senders, main, signed, signed_main, coalesce(signed_during, 0) AS signed_during, known_blind, alias_only, first_inside, last_inside, first_use,
        coalesce(ever_visible, false) AS ever_visible, w.uid IS NOT NULL AS wrote,
        coalesce(before, 0) AS before, coalesce(during, 0) AS during, coalesce(ahead, 0) AS ahead,
        coalesce((SELECT min(sent_at) < $start::TIMESTAMPTZ FROM timeline), false) AS reaches_back
@@ -149,10 +155,12 @@ SELECT uid, sid FROM various UNION SELECT s.uid, s.sid FROM shares s SEMI JOIN w
 
 _ADDRESSEES = """
 CREATE OR REPLACE TEMP TABLE addressees AS
-SELECT m.msg, m.sid, m.sent_at, m.receivers, count(u.uid) AS others, coalesce(sum(hash(u.uid)), 0) AS company
-FROM messages m LEFT JOIN (SELECT DISTINCT c.msg, c.aid, u.uid FROM copied c JOIN units u USING (aid) ANTI JOIN standing s ON s.uid = u.uid AND s.sid = c.sid
-                           WHERE NOT c.trace_only AND c.entry IS NULL) u USING (msg)
-WHERE m.judged AND NOT m.attempt GROUP BY ALL
+SELECT m.msg, m.sid, m.sent_at, m.receivers, coalesce(b.others, 0) AS others, coalesce(b.company, 0) AS company
+FROM messages m LEFT JOIN (
+  SELECT c.msg, count(*) AS others, sum(hash(u.uid)) AS company FROM copied c JOIN units u USING (aid) ANTI JOIN standing s ON s.uid = u.uid AND s.sid = c.sid
+  WHERE NOT c.trace_only AND c.entry IS NULL GROUP BY c.msg
+) b USING (msg)
+WHERE m.judged AND NOT m.attempt
 """
 
 # Who stands beside a suspect: `others` addressees of its message without itself, and the units most often among them
@@ -174,7 +182,9 @@ beside AS (
 ),
 partners AS (SELECT uid, count(DISTINCT other) FILTER (NOT own) AS partners, count(DISTINCT aid) AS people FROM beside GROUP BY uid),
 most AS (SELECT uid, max(n) AS most FROM (SELECT uid, other, count(DISTINCT msg) AS n FROM beside WHERE NOT own GROUP BY ALL) GROUP BY uid),
-usual AS (SELECT sid, count(DISTINCT company) AS sets, count(DISTINCT company) FILTER (others >= 2) AS several_sets FROM addressees GROUP BY sid),
+usual AS (
+  SELECT sid, count(DISTINCT company) AS sets, count(DISTINCT company) FILTER (others >= 2) AS several_sets FROM addressees GROUP BY sid
+),
 lone AS (
   SELECT u.uid, count(DISTINCT c.msg) AS alone FROM copied c JOIN units u USING (aid) SEMI JOIN telling USING (uid) JOIN messages m USING (msg)
   WHERE c.judged AND c.in_window AND NOT c.trace_only AND NOT c.visible AND m.receivers <= 1 GROUP BY u.uid
@@ -225,40 +235,55 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, bounds: dict[str, A
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-# Who received most of the same senders' earlier mail, and stood on none of a unit's messages while it ended: an archive that moved, say
+# Who received most of the same senders' earlier mail, and stood on none of a unit's messages while it ended: an archive that moved, say.
+# Each sender turned from the one to the other between two moments; `gap` is their mail in between that went to neither
 _PREDECESSORS = """
-WITH ours AS (SELECT DISTINCT sid FROM candidates WHERE uid = $uid),
+WITH mine AS (SELECT sid, msg, sent_at FROM candidates WHERE uid = $uid),
+ours AS (SELECT sid, min(sent_at) AS first_at FROM mine GROUP BY sid),
 each AS (
-  SELECT u.uid, c.msg, min(c.sent_at) AS sent_at, bool_or(c.visible) AS visible, bool_or(n.msg IS NOT NULL) AS met
-  FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid) LEFT JOIN (SELECT msg FROM candidates WHERE uid = $uid) n USING (msg)
+  SELECT u.uid, c.sid, c.msg, min(c.sent_at) AS sent_at, bool_or(c.visible) AS visible, bool_or(n.msg IS NOT NULL) AS met
+  FROM copied c JOIN units u USING (aid) SEMI JOIN ours USING (sid) LEFT JOIN mine n USING (msg)
   WHERE c.judged AND NOT c.trace_only AND NOT u.own AND u.uid != $uid AND c.entry IS NULL AND u.indicator = '' GROUP BY ALL
 ),
 others AS (
   SELECT uid, count(*) FILTER (sent_at < $first) AS earlier, count(*) FILTER (sent_at BETWEEN $first AND $until) AS meanwhile, count(*) FILTER (met) AS met,
          min(sent_at) AS begun, max(sent_at) AS last, bool_or(visible) AS visible
   FROM each GROUP BY uid
-)
-SELECT n.unit, o.earlier, abs(epoch(last - $first)) AS apart
-FROM others o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid)
-WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $sent, $least) AND met <= $met * $messages
-  AND (meanwhile + $messages) / $during >= $kept * earlier / $sent
-  AND -$messages * log2(greatest(1 - earlier / $sent, 0.02)) >= $chance
-  AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
-ORDER BY apart, earlier DESC, n.unit
+),
+ended AS (
+  SELECT * FROM others
+  WHERE NOT visible AND begun < $settled AND earlier >= greatest($share * $sent, $least) AND met <= $met * $messages
+    AND (meanwhile + $messages) / $during >= $kept * earlier / $sent
+    AND -$messages * log2(greatest(1 - earlier / $sent, 0.02)) >= $chance
+    AND last BETWEEN $first - to_days($days) AND $first + to_days($days)
+),
+turned AS (
+  SELECT e.uid, e.sid, least(max(e.sent_at), any_value(o.first_at)) AS low, greatest(max(e.sent_at), any_value(o.first_at)) AS high
+  FROM each e SEMI JOIN ended USING (uid) JOIN ours o USING (sid) GROUP BY e.uid, e.sid
+),
+between_both AS (
+  SELECT t.uid, 1 AS n FROM turned t JOIN timeline l ON l.sid = t.sid AND l.sent_at > t.low AND l.sent_at < t.high
+  UNION ALL SELECT t.uid, -1 FROM turned t JOIN each e ON e.uid = t.uid AND e.sid = t.sid AND e.sent_at > t.low AND e.sent_at < t.high
+  UNION ALL SELECT t.uid, -1 FROM turned t JOIN mine m ON m.sid = t.sid AND m.sent_at > t.low AND m.sent_at < t.high
+),
+gaps AS (SELECT uid, sum(n) AS gap FROM between_both GROUP BY uid)
+SELECT greatest(coalesce(g.gap, 0), 0)::BIGINT AS gap, n.unit, o.earlier
+FROM ended o JOIN (SELECT uid, any_value(unit) AS unit FROM units GROUP BY uid) n USING (uid) LEFT JOIN gaps g USING (uid)
+ORDER BY gap, earlier DESC, n.unit
 """
 HANDOVER = 10  # days: servers move one after another
 SETTLED = timedelta(30)  # where the window has no start, what began so long before it ended is no passing guest
 SUCCEEDED_SHARE = 0.5  # of the earlier mail
-KEPT_SHARE = 0.8  # of that part, since
+KEPT_SHARE = 0.5  # of that part, since: some mail goes another way and was never in either's reach
 MET_SHARE = 0.02  # of the messages; one that took another's place never stood beside it
 BY_CHANCE = 10  # bits: how unlikely it is that they never met
 
 
-def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[float, str, int]]:
-    """Blind recipients of the same senders whose mail ended when this unit's began: seconds between, name, and how many earlier messages it had.
+def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datetime | None) -> list[tuple[int, str, int]]:
+    """Blind recipients of the same senders whose mail ended when this unit's began: messages between that went to neither, name, and how many earlier messages it had.
 
-    Both never went along with the same message, and together they went along with as much as the earlier one had before. It was there before
-    the window: of two strangers that came inside it, one excuses nothing of the other.
+    Both never went along with the same message, and together they went along with half as much as the earlier one had before, at least. It
+    was there before the window: of two strangers that came inside it, one excuses nothing of the other.
     """
     first, sent = unit.first_inside, unit.before + unit.ahead
     if first is None or not sent or not unit.during:
@@ -267,7 +292,7 @@ def predecessors(connection: duckdb.DuckDBPyConnection, unit: Unit, start: datet
         "uid": unit.uid, "first": first, "until": unit.last_inside, "sent": sent, "during": unit.during, "share": SUCCEEDED_SHARE, "kept": KEPT_SHARE, "met": MET_SHARE,
         "chance": BY_CHANCE, "days": HANDOVER, "least": REGULAR, "messages": unit.messages, "settled": start or first - SETTLED,
     }  # fmt: skip
-    return [(row["apart"], row["unit"], row["earlier"]) for row in _rows(connection, _PREDECESSORS, bounds)]
+    return [(row["gap"], row["unit"], row["earlier"]) for row in _rows(connection, _PREDECESSORS, bounds)]
 
 
 # Blind recipients that came and soon went, before the window: a habit of the sender
@@ -291,14 +316,16 @@ def passing(connection: duckdb.DuckDBPyConnection, start: datetime) -> dict[int,
 
 
 _ADDRESSES = """
-SELECT u.uid, list(u.address ORDER BY u.address) AS addresses
-FROM units u SEMI JOIN telling t ON t.uid = u.uid SEMI JOIN (
-  SELECT aid FROM copied WHERE judged AND in_window AND entry IS NULL AND NOT trace_only AND blind != 'no'
-) c ON c.aid = u.aid
-WHERE NOT u.own AND u.indicator = '' GROUP BY u.uid
+SELECT u.uid, u.address, count(*) AS messages
+FROM units u SEMI JOIN telling t ON t.uid = u.uid JOIN copied c USING (aid)
+WHERE NOT u.own AND u.indicator = '' AND c.judged AND c.in_window AND c.entry IS NULL AND NOT c.trace_only AND c.blind != 'no'
+GROUP BY ALL ORDER BY u.uid, u.address
 """
 
 
-def addresses_of(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
-    """The addresses of each unit that received such copies, sorted."""
-    return {row["uid"]: row["addresses"] for row in _rows(connection, _ADDRESSES)}
+def addresses_of(connection: duckdb.DuckDBPyConnection) -> dict[int, dict[str, int]]:
+    """The addresses of each unit that received such copies, sorted, with how many."""
+    found: dict[int, dict[str, int]] = {}
+    for uid, address, messages in connection.execute(_ADDRESSES).fetchall():
+        found.setdefault(uid, {})[address] = messages
+    return found

@@ -77,7 +77,7 @@ def sentences(senders: Sequence[Sent], *, bounded: bool = True) -> list[str]:
         told += _with_headers(
             compared,
             " with earlier mail to compare",
-            f"fewer than {MIN_MESSAGES} messages or {MIN_THREADS} conversations, or among fewer than {MIN_SILENCE} of one sender's,",
+            f"fewer than {MIN_MESSAGES} messages or {MIN_THREADS} conversations, or, in company that hardly varies, among fewer than {MIN_SILENCE} of one sender's,",
         )
         told += _with_headers(
             uncompared,

@@ -11,31 +11,34 @@ __all__ = ["MIN_BASELINE", "MIN_MESSAGES", "MIN_THREADS", "Unit"]
 # A collector shows in a handful of messages of unrelated threads; a colleague in copy stays in a thread or two.
 MIN_MESSAGES = 5
 MIN_THREADS = 4
-MIN_HIDDEN = 4
+MIN_HIDDEN = 3
 # Below this many earlier messages of the same senders, "never seen before" means nothing.
 MIN_BASELINE = 20
 MOST_UNCOMPARED = 0.98  # the score of a recipient with nothing to compare with
 # Without earlier mail only near-complete coverage tells a collector from an archive that was always there.
 ALONE_SHARE = 0.8
-# Whom one person blind-copies is mostly somebody who helps that person, and to whom one writes openly now and then, too:
-# not even once in so many messages tells that this one is nobody.
-MIN_SILENCE = 40
+# Whom one person blind-copies is mostly somebody who helps that person, and to whom one writes openly now and then, too: not even
+# once in so many messages tells that this one is nobody. For each message short of that its other figures must tell the more, in points;
+# a third of that where it got each single one.
+MIN_SILENCE, SHORT, SHORT_OF_ALL = 25, 0.25, 0.08
 MISSED = 4  # bits: so unlikely must be that a recipient was missing from its senders' first messages by chance
 MAX_STRAY = 2  # messages of other senders that leave it one sender's recipient
 MAX_CROWD = 6  # other addressees on average: more is a mailing
 MIN_COVERED, COVERED_SHARE = 20, 0.9  # messages, and part of its senders' mail, from which on it covers that mail
 MIN_HANDED, HANDED_SHARE = 4, 0.25  # messages, and part of its senders' mail, of whatever took another's place
 MIN_SOLE = 0.5  # part of its messages in which it is the only stranger: a mailing has many
-# Where To and Cc are unknown, standing beside others by chance so often must be as rare as this.
-MIN_SURPRISE = 20  # bits: one in a million
+MIN_SOLE_PERHAPS = 0.25  # the same where nobody knows To and Cc: of two that stand together either may be an addressee
+# Where To and Cc are unknown, standing beside others by chance so often must be as rare as this, whatever else speaks against it.
+MIN_SURPRISE = 10  # bits: one in a thousand
 MIN_PARTNERS = 6  # external parties beside it, where no earlier mail tells who is usual: a lively contact has a few
 
 SELDOM_ALONE = 0.8  # part of the messages that others got, too; a customer gets mail of its own
-PROBABLE = 2.5  # points
+PROBABLE = 1.0  # points: about three to one
 SHOWN = -5.0  # points, where nobody knows To and Cc: below, any addressee would be shown
-# The weights are those of a logistic regression on about 600 invented organisations (tests/benchmarks/detection), rounded: points
+# The weights are those of logistic regressions on about 1,000 invented organisations (tests/benchmarks/detection), rounded: points
 # are natural logarithms of odds, so that 2.3 of them are ten to one.
-_LEAST, _MOST_GROUPS, _MOST_PARTNERS, _MOST_BITS = -9.5, 30, 20, 30.0
+_LEAST, _MOST_GROUPS, _MOST_PARTNERS, _MOST_BITS = -9.5, 30, 20, 12.0
+_NO_DOUBT = 30.0  # bits, where nothing can be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ class Unit:
     sets: int = 0  # different sets of addressees of all mail of these senders, and those of them with several
     several_sets: int = 0
     crowd: float = 0.0  # other addressees of a message, on average
+    signed: int = 0  # of its messages, those whose sender is recorded: a delivery event names none
+    signed_main: int = 0  # of them, those of the sender that it has most of
+    signed_during: int = 0  # messages of recorded senders between its first and last copy
     sids: list[int] = field(default_factory=list)  # its senders
     rotation: int = 0  # units that took turns with it, itself included; 0 where it stands for itself
     rotated: int = 0  # messages of all of these
@@ -82,7 +88,20 @@ class Unit:
     @property
     def share(self) -> float:
         """Part of its senders' mail, between its first and last copy, that it received."""
-        return min(1.0, self.messages / self.during) if self.during else 0.0
+        received, sent = self.of_sent
+        return min(1.0, received / sent) if sent else 0.0
+
+    @property
+    def of_sent(self) -> tuple[int, int]:
+        """How many messages it received of how many that its senders sent in its time: of recorded senders, where enough have one."""
+        if self.signed >= MIN_MESSAGES and self.signed_during:
+            return self.signed, self.signed_during
+        return self.messages, self.during
+
+    @property
+    def lasted(self) -> int:
+        """Messages that its senders sent in its time; of those recorded, if any is: all others together are no sender."""
+        return self.signed_during if self.signed else self.during
 
     @property
     def met(self) -> int:
@@ -150,14 +169,21 @@ class Unit:
 
     @property
     def may_be_somebodys(self) -> bool:
-        """Whether it went along with one sender's mail only, and not long enough to tell it from somebody who helps that sender.
+        """Whether it went along with one sender's mail only, and too short to tell it from somebody who helps that sender by silence alone."""
+        told, main = (self.signed, self.signed_main) if self.signed else (self.messages, self.main)
+        return told - main <= MAX_STRAY and self.lasted < MIN_SILENCE
 
-        Nobody blind-copies each single mail by hand: what went along with all of it, though not with what was sent before, is a machine's doing.
-        """
-        began = self.compared >= MIN_BASELINE or self.messages >= MIN_COVERED
-        return (
-            self.messages - self.main <= MAX_STRAY and self.during < MIN_SILENCE and not (began and self.messages >= self.during)
-        )
+    @property
+    def took_all(self) -> bool:
+        """Whether it went along with each message of its senders since it came, though not with what they sent before: by hand nobody does that for long."""
+        told = self.signed or self.messages
+        return (self.compared >= MIN_BASELINE or told >= MIN_COVERED) and told >= self.lasted
+
+    @property
+    def wanted(self) -> float:
+        """Points that make it a collector: more where it may be somebody who helps a sender, the shorter it was there."""
+        short = SHORT_OF_ALL if self.took_all else SHORT
+        return PROBABLE + short * (MIN_SILENCE - self.lasted) * self.may_be_somebodys
 
     @property
     def takes_a_turn(self) -> bool:
@@ -192,21 +218,23 @@ class Unit:
             return True  # where each got one message, they may be people whom somebody writes to all at once
         if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread:
             return False
-        if self.points(start) < PROBABLE or self.came_with_its_senders or self.may_be_somebodys:
+        if self.points(start) < self.wanted or self.came_with_its_senders:
             return False
         return self._is_surely_no_addressee and self._can_be_compared
 
     @property
     def _is_surely_no_addressee(self) -> bool:
-        if self.known_blind:
-            return self.is_hidden and self.sole >= MIN_SOLE * self.messages
+        if self.is_hidden:
+            return self.sole >= MIN_SOLE * self.messages
+        if self.sole < MIN_SOLE_PERHAPS * self.messages:
+            return False
         return self.covers or self.share >= ALONE_SHARE or self.surprise >= MIN_SURPRISE
 
     @property
     def _can_be_compared(self) -> bool:
         if self.compared >= MIN_BASELINE or self.covers or self.share >= ALONE_SHARE:
             return True
-        return not self.known_blind and self.surprise >= _MOST_BITS and self.partners >= MIN_PARTNERS
+        return not self.known_blind and self.surprise >= _NO_DOUBT and self.partners >= MIN_PARTNERS
 
     def weights(self, start: datetime | None) -> dict[str, float]:
         """Points for and against a collector, by what they are given for."""
@@ -222,20 +250,21 @@ class Unit:
             }
         else:
             points = {
-                "known to be blind": 1.5 * bool(self.known_blind),
-                "parties beside it": 1.4 * math.log2(1 + min(self.partners, _MOST_PARTNERS)),
-                "more company than usual": 0.09 * min(self.surprise, _MOST_BITS),
-                "somebody beside it": 7.0 * self.accompanied / self.met,
-                "never alone": 3.0 * self.together / self.met,
-                "crowd": -3.0 * math.log2(1 + self.crowd),
-                "share of its senders' mail": 2.0 * self.share,
-                "the only stranger": 1.0 * self.sole / self.messages,
-                "one companion": -3.3 * self.most / self.messages,
+                "known to be blind": 1.0 * bool(self.known_blind),
+                "parties beside it": 1.6 * math.log2(1 + min(self.partners, _MOST_PARTNERS)),
+                "more company than usual": 0.35 * min(self.surprise, _MOST_BITS),
+                "somebody beside it": 4.5 * self.accompanied / self.met,
+                "never alone": 1.7 * self.together / self.met,
+                "crowd": -2.2 * math.log2(1 + self.crowd),
+                "share of its senders' mail": 2.8 * self.share,
+                "the only stranger": 1.4 * self.sole / self.messages,
+                "one companion": -2.5 * self.most / self.messages,
             }
         against = {
             "domain known": -2.5 * self.related, "a known service": -12.0 * bool(self.service), "took a place": -11.0 * bool(self.follows),
             "in use before": -4.0 * self.was_in_use(start), "addressed openly": -4.0 * self.ever_visible, "wrote to us": -4.0 * self.wrote,
-            "came with its senders": -4.0 * self.came_with_its_senders, "took turns": 1.2 * bool(self.rotation),
+            "came with its senders": -4.0 * self.came_with_its_senders, "nothing to compare with": -1.0 * (self.compared < MIN_BASELINE),
+            "took turns": 1.2 * bool(self.rotation),
         }  # fmt: skip
         return {name: value for name, value in (points | against).items() if value}
 

@@ -15,7 +15,7 @@ def features(unit: Unit, start: datetime | None) -> tuple[tuple[str, str], ...]:
     """Every figure that counted, by name, as a person can check it."""
     shown: list[tuple[str, Any]] = [
         ("messages", unit.messages), ("known to be blind", unit.known_blind), ("threads", unit.threads), ("senders", unit.senders),
-        ("share", f"{unit.share:.0%}"), ("messages of these senders in that time", unit.during),
+        ("share", f"{unit.share:.0%}"), ("messages of these senders in that time", unit.of_sent[1]),
         ("messages of these senders before the window", unit.before), ("and in it before the first copy", unit.ahead),
         ("messages of its most frequent sender", unit.main), ("first seen", zulu(unit.first_use)),
         ("ever in To or Cc", "yes" if unit.ever_visible else "no"), ("ever wrote to us", "yes" if unit.wrote else "no"),
@@ -29,7 +29,8 @@ def features(unit: Unit, start: datetime | None) -> tuple[tuple[str, str], ...]:
     shown.append(
         (
             "points",
-            f"{unit.points(start):+.1f}: " + ", ".join(f"{name} {value:+.1f}" for name, value in unit.weights(start).items()),
+            f"{unit.points(start):+.1f} of {unit.wanted:+.1f} wanted: "
+            + ", ".join(f"{name} {value:+.1f}" for name, value in unit.weights(start).items()),
         )
     )
     return tuple((name, str(value)) for name, value in shown)
@@ -42,8 +43,11 @@ def sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool)
     if unit.known_blind == 0:
         text += " as far as the logs tell (the headers of these messages are not in the evidence)"
     text += f". They went to {unit.threads} different sets of addressees and came from {unit.senders} sender{'s' * (unit.senders != 1)}"
-    if unit.during:
-        text += f", {unit.share:.0%} of the {unit.during} messages that these senders sent in that time"
+    if unit.signed < unit.messages and unit.signed:
+        text += f" ({unit.messages - unit.signed} of them name no sender)"
+    _, sent = unit.of_sent
+    if sent:
+        text += f", {unit.share:.0%} of the {sent} messages that these senders sent in that time"
     text += ". " + _history(unit, start) + _beside(unit)
     if unit.alias_only:
         text += " Each copy came about behind an alias of a genuine address."
@@ -59,8 +63,8 @@ def sentence(named: str, unit: Unit, start: datetime | None, *, collector: bool)
         text += " It was there since the first mail of these senders, which is younger than the evidence: ask whether it was set up with them."
     if unit.service:
         text += f" It belongs to {unit.service}."
-    if unit.is_stranger(start) and unit.may_be_somebodys and not collector:
-        text += " All but a few came from one sender, over too few messages to tell it from somebody who helps that sender."
+    if unit.is_stranger(start) and unit.may_be_somebodys and unit.points(start) < unit.wanted:
+        text += " All but a few came from one sender, over too few messages, in company that hardly varies, to tell it from somebody who helps that sender."
     if not collector:
         text += " This is not the pattern of a collecting address."
     return text

@@ -23,13 +23,24 @@ BUSIER = 5  # a partner has at least so many times the messages of what imitates
 
 _DOMAINS = """
 WITH parties AS (SELECT aid, own, indicator, domain, registrable, dense_rank() OVER (ORDER BY registrable) AS rid FROM addresses WHERE registrable != ''),
-sent AS (
-  SELECT p.rid, c.msg, bool_or(c.in_window AND c.entry IS NULL AND p.indicator = '') AS inside,
-         bool_or(c.blind = 'yes' AND c.in_window AND c.entry IS NULL AND p.indicator = '') AS blind, min(c.sent_at) AS sent_at
-  FROM copied c JOIN parties p USING (aid) WHERE c.judged AND NOT c.trace_only GROUP BY p.rid, c.msg
+each AS (
+  SELECT aid, count(*) AS messages, count(*) FILTER (in_window AND entry IS NULL) AS inside,
+         bool_or(blind = 'yes' AND in_window AND entry IS NULL) AS blind, min(sent_at) AS first_use
+  FROM copied WHERE judged AND NOT trace_only GROUP BY aid
+),
+domains AS (
+  SELECT rid, sum(messages) AS messages, sum(inside) FILTER (indicator = '') AS inside, bool_or(blind AND indicator = '') AS blind,
+         min(first_use) AS first_use, count(*) AS mailboxes FROM each JOIN parties USING (aid) GROUP BY rid
+),
+-- a message to several mailboxes of a domain counts once
+shared AS (
+  SELECT p.rid, count(DISTINCT c.msg) AS messages, count(DISTINCT c.msg) FILTER (c.in_window AND c.entry IS NULL AND p.indicator = '') AS inside
+  FROM copied c JOIN (SELECT aid, rid, indicator FROM parties SEMI JOIN (SELECT rid FROM domains WHERE mailboxes > 1) USING (rid)) p USING (aid)
+  WHERE c.judged AND NOT c.trace_only GROUP BY p.rid
 ),
 counted AS (
-  SELECT rid, count(*) AS messages, count(*) FILTER (inside) AS inside, bool_or(blind) AS blind, min(sent_at) AS first_use FROM sent GROUP BY rid
+  SELECT rid, coalesce(s.messages, d.messages)::BIGINT AS messages, coalesce(s.inside, d.inside, 0)::BIGINT AS inside, blind, first_use
+  FROM domains d LEFT JOIN shared s USING (rid)
 ),
 named AS (
   SELECT rid, any_value(registrable) AS registrable, bool_or(own) AS own, list_sort(list(DISTINCT domain)) AS domains
