@@ -102,7 +102,11 @@ def test_all_expired_is_never_clean(tmp_path: Path) -> None:
     known = account(streams=("outbound",))
     known.servers[0].kept_since = NOW
     case = audit(tmp_path, collect(known, tmp_path / "c"))
-    assert {one[1] for one in covered(case)} == {"expired"}
+    last = START + timedelta(hours=3) + 59 * (END - START) / 61
+    (gone, *quiet) = covered(case)
+    assert (gone[1], gone[2]) == ("expired", zulu(START))
+    assert gone[3] > zulu(last)
+    assert len(quiet) <= 1  # a day in which, by the provider's count, nothing was sent: it has nothing that could expire
     assert case.summary["conclusion"] == "cannot_tell"
 
 
