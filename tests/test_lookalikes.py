@@ -290,6 +290,14 @@ def test_a_partner_must_be_busier_and_no_younger() -> None:
     assert only(mail(20, start=5) + hidden("x@bigpartnre.example")) is None
 
 
+def test_a_message_to_several_mailboxes_of_a_domain_is_one_message() -> None:
+    pair = "ann@bigpartner.example bob@bigpartner.example"
+    assert only(mail(9, pair) + hidden("x@bigpartnre.example")) is None
+    assert only(mail(9, pair) + mail(1, "ann@bigpartner.example", -10) + hidden("x@bigpartnre.example")) is not None
+    one = hidden("x@bigpartnre.example y@bigpartnre.example", 1) + hidden("x@bigpartnre.example y@bigpartnre.example", 2)
+    assert len(ask(mail(10) + one)) == 2  # two messages: ten are five times as many
+
+
 def test_a_word_more_says_little_where_there_is_no_older_mail() -> None:
     assert only(hidden("x@waynetech-mail.example"), WAYNE) == ("possible", 0.5)
     assert only(hidden("x@waynetech-mail.example"), WAYNE, NO_INCIDENT) == ("possible", 0.5)

@@ -23,7 +23,8 @@ MAX_OVERLAPS = 0.25  # part of them that may begin before their predecessor has 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 HEIR = 0.5  # of the messages of the one that received most since
 AS_NEAR, AS_NEAR_SHARE = 5, 0.1  # messages, and part of its own
-PASSING = 0.1  # of the messages of its domain's busiest address; whoever got fewer may have nothing to do with that one
+# Of the messages of its domain's busiest address: where nobody knows To and Cc, whoever got fewer may have nothing to do with that one
+PASSING = 0.1
 RARE = 20  # bits: one in a million
 
 
@@ -83,7 +84,7 @@ def _findings(unit: Unit, addresses: Mapping[str, int], start: datetime | None) 
     for address, messages in addresses.items():
         others = len(addresses) - 1
         named = f"{address}, counted together with {others} more at {unit.unit}," if others else address
-        accused = collector and messages >= PASSING * most
+        accused = collector and (unit.known_blind > 0 or messages >= PASSING * most)
         yield Finding(
             detector="blind_copy",
             address=address,
