@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from itertools import pairwise
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import MemorySource, spans_of
@@ -140,6 +140,5 @@ def test_the_columns_that_a_head_names(head: bytes, columns: tuple[str, ...]) ->
 )
 def test_hostile_text_takes_linear_time(piece: bytes) -> None:
     data = FIELDS.encode() + piece * (2_000_000 // len(piece))
-    begun = time.process_time()
-    assert sum(1 for _ in records(MemorySource(Span("x", "", 0, -1), "x", data))) >= 1
-    assert time.process_time() - begun < 30
+    with affordable(30):
+        assert sum(1 for _ in records(MemorySource(Span("x", "", 0, -1), "x", data))) >= 1

@@ -12,7 +12,6 @@ import struct
 import subprocess
 import tarfile
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_evidence import as_nobody, open_folder
@@ -457,25 +457,24 @@ def test_bombs_end_with_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(frames_module, "_RATIO_FROM", 1 << 22)
     monkeypatch.setattr(frames_module, "RATIO", 100)
     zeros = b"\0" * (64 << 20)
-    began = time.monotonic()
-    for name, packed in {
-        "gz": gzip.compress(zeros),
-        "bz2": bz2.compress(zeros),
-        "xz": lzma.compress(zeros, preset=0),
-        "zst": zstandard.ZstdCompressor().compress(zeros),
-    }.items():
-        one = item(tmp_path, packed, name)
-        member = next(members(one))
-        assert isinstance(member, Member)
-        source = MemberSource(Span(one.id, "", 0, -1), member)
-        got = sum(map(len, source.blocks()))
-        assert got <= max(1 << 22, 100 * one.size) + (65 << 20 if name == "zst" else 2 << 20)
-        assert got < len(zeros) or name == "zst"
-        assert "decompression stopped" in source.problems[0][1]
-    many = item(tmp_path, zipped(*((f"{n}", b"log\n" + zeros[: 3 << 20]) for n in range(4))), "zip")
-    assert [len(content) for content in contents(many).values()] == [(3 << 20) + 4]
-    assert sum("unpacking stopped" in reason for reason in problems(many).values()) == 3
-    assert time.monotonic() - began < 20
+    with affordable(20):
+        for name, packed in {
+            "gz": gzip.compress(zeros),
+            "bz2": bz2.compress(zeros),
+            "xz": lzma.compress(zeros, preset=0),
+            "zst": zstandard.ZstdCompressor().compress(zeros),
+        }.items():
+            one = item(tmp_path, packed, name)
+            member = next(members(one))
+            assert isinstance(member, Member)
+            source = MemberSource(Span(one.id, "", 0, -1), member)
+            got = sum(map(len, source.blocks()))
+            assert got <= max(1 << 22, 100 * one.size) + (65 << 20 if name == "zst" else 2 << 20)
+            assert got < len(zeros) or name == "zst"
+            assert "decompression stopped" in source.problems[0][1]
+        many = item(tmp_path, zipped(*((f"{n}", b"log\n" + zeros[: 3 << 20]) for n in range(4))), "zip")
+        assert [len(content) for content in contents(many).values()] == [(3 << 20) + 4]
+        assert sum("unpacking stopped" in reason for reason in problems(many).values()) == 3
 
 
 def test_a_member_count_without_end_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

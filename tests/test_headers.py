@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import base64
-import time
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -270,19 +270,17 @@ def test_where_the_body_begins(raw: bytes, end: int) -> None:
     ids=["words", "open words", "marks", "questions", "recipients", "comments", "folds"],
 )
 def test_hostile_values_cost_linear_time(value: bytes) -> None:
-    begin = time.process_time()
-    assert X in [box.address for box in address_list(value).mailboxes]
-    header_block(b"Bcc: " + value + b"\n\n")
-    assert time.process_time() - begin < 8
+    with affordable(8):
+        assert X in [box.address for box in address_list(value).mailboxes]
+        header_block(b"Bcc: " + value + b"\n\n")
 
 
 @pytest.mark.parametrize(
     "raw", [b"\r" * 500_000, b"\n " * 250_000, b"a" * 1_000_000, b"a:" * 500_000, b" \t" * 500_000 + b"x", b"\r\r\na" * 200_000]
 )
 def test_hostile_blocks_cost_linear_time(raw: bytes) -> None:
-    begin = time.process_time()
-    header_block(raw)
-    assert time.process_time() - begin < 4
+    with affordable(4):
+        header_block(raw)
 
 
 @pytest.mark.property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import support
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,9 +210,8 @@ def test_the_keys_of_a_cut_object(text: str, keys: list[str]) -> None:
 
 
 def test_a_text_without_an_end_is_looked_through_once() -> None:
-    start = time.process_time()
-    assert first_level('{"a":"' + '\\"":' * 200_000) == ["a"]
-    assert time.process_time() - start < 2
+    with affordable(2):
+        assert first_level('{"a":"' + '\\"":' * 200_000) == ["a"]
 
 
 # --- records that are read by the pattern of one before
@@ -338,16 +337,14 @@ def test_what_a_plan_declines_is_read_in_the_usual_way() -> None:
 
 def test_records_of_ever_new_kinds_are_not_all_looked_at() -> None:
     data = b"".join(b'{"k%d":%d}\n' % (number, number) for number in range(4_000))
-    start = time.process_time()
-    assert len(read_shaped(data)) == 4_000
-    assert time.process_time() - start < 5
+    with affordable(5):
+        assert len(read_shaped(data)) == 4_000
 
 
 def test_long_texts_that_fit_no_pattern_cost_no_more_than_their_length() -> None:
     data = many(5) + b"".join(b'{"id": 1, "name": "' + b"x" * 200_000 + b"\n" for _ in range(20))
-    start = time.process_time()
-    read_shaped(data)
-    assert time.process_time() - start < 10
+    with affordable(10):
+        read_shaped(data)
 
 
 # --- counts

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import duckdb
 import pytest
+from affordable import affordable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tables import ACME, START, day, findings, sent, tables
@@ -211,11 +211,15 @@ def test_any_text_may_be_compared(domain: str, genuine: str) -> None:
 
 def test_a_hostile_domain_costs_little() -> None:
     filed = Genuine([OWN, LONG])
-    began = time.perf_counter()
-    for domain in ("a." * 100_000 + "example", "-" * 100_000 + ".example", "mail" * 50_000 + ".example", "xn--" + "9" * 100_000):
-        assert filed.near(domain) <= {OWN, LONG}
-        assert not resemblance(domain, OWN)
-    assert time.perf_counter() - began < 5
+    with affordable(5):
+        for domain in (
+            "a." * 100_000 + "example",
+            "-" * 100_000 + ".example",
+            "mail" * 50_000 + ".example",
+            "xn--" + "9" * 100_000,
+        ):
+            assert filed.near(domain) <= {OWN, LONG}
+            assert not resemblance(domain, OWN)
 
 
 # --- over the tables of a case
@@ -334,9 +338,8 @@ def test_twenty_thousand_domains_are_compared_in_seconds() -> None:
         "NULL::BIGINT AS entry, CASE WHEN n % 3 = 0 THEN 'yes' ELSE 'no' END AS blind, TIMESTAMPTZ '2025-09-20' AS sent_at FROM range(200000) t(n)"
     )
     connection.execute("CREATE TABLE messages AS SELECT msg, judged, sent_at FROM copied")
-    began = time.perf_counter()
-    list(DETECTOR.detect(connection, Scope(WINDOW, ACME)))
-    assert time.perf_counter() - began < 40
+    with affordable(40):
+        list(DETECTOR.detect(connection, Scope(WINDOW, ACME)))
 
 
 def test_words_of_the_kinds_are_in_order_of_weight() -> None:

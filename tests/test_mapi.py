@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import struct
 import sys
-import time
 from datetime import UTC, datetime
 
 import compound
 import olefile  # type: ignore[import-untyped]
 import pytest
+from affordable import affordable
 from compound import LONG, STRING, STRING8, TIME, outlook, recipient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -211,10 +211,8 @@ def _patched(data: bytes, at: int, value: int) -> bytes:
 @pytest.mark.parametrize("at", [44, 64, 72], ids=["FAT", "mini FAT", "DIFAT"])
 def test_counts_larger_than_the_file_are_refused_at_once(at: int) -> None:
     hostile = _patched(compound.compound(SMALL), at, 0xFFFFFF00)
-    started = time.monotonic()
-    with pytest.raises(Unreadable, match="header contradicts"):
+    with affordable(1), pytest.raises(Unreadable, match="header contradicts"):
         mapi.message(hostile)
-    assert time.monotonic() - started < 1
 
 
 def test_loops_end() -> None:

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import pickle
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import FORMATS, GOLDEN, ROOT, defects, golden_text, observations, read, statements
@@ -614,10 +614,9 @@ def test_a_path_of_any_length_is_bounded() -> None:
     nest: dict[str, Any] = {}
     for _ in range(90):
         nest = {"a": nest, "a.a": nest}
-    started = time.process_time()
-    assert texts_at(nest, ".".join("a" * 200)) == ((), True)
-    assert not exists(nest, "a.b")
-    assert time.process_time() - started < 2
+    with affordable(2):
+        assert texts_at(nest, ".".join("a" * 200)) == ((), True)
+        assert not exists(nest, "a.b")
 
 
 @pytest.mark.parametrize(
@@ -745,10 +744,9 @@ def test_samples_may_be_cut_anywhere(place: Path) -> None:
     ids=["quotes", "open", "rows", "header", "headers", "cell", "list", "nest"],
 )  # fmt: skip
 def test_hostile_tables_cost_little(data: bytes) -> None:
-    started = time.process_time()
-    records = read(gateway(), data)
-    gateway().sniff(data[:65_536], "")
-    assert time.process_time() - started < 6
+    with affordable(6):
+        records = read(gateway(), data)
+        gateway().sniff(data[:65_536], "")
     assert sum(len(one.observation.recipients) for one in records if isinstance(one, Fragment)) <= MOST_VALUES
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,7 +81,6 @@ def test_no_text_makes_it_fail(line: str) -> None:
 )
 def test_hostile_lines_cost_little(piece: str) -> None:
     line = (piece * 1_000)[:1_000]
-    begun = time.process_time()
-    for _ in range(20):
-        list(papers(line))
-    assert time.process_time() - begun < 2
+    with affordable(2):
+        for _ in range(20):
+            list(papers(line))

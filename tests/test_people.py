@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import Any
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import ACME, day
@@ -288,9 +288,8 @@ def test_clues_never_fail_on_any_text(text: str, name: str) -> None:
 
 @pytest.mark.parametrize("line", ["a@b.example " + "+49 " * 50_000, "From: " + "<" * 100_000, "1" * 100_000 + "@b.example, IL 6"])
 def test_hostile_lines_cost_little(line: str) -> None:
-    started = time.process_time()
-    clues_in([Text("text/plain", "x", line), Text("headers", "unfolded", f"To: {line}")])
-    assert time.process_time() - started < 5
+    with affordable(5):
+        clues_in([Text("text/plain", "x", line), Text("headers", "unfolded", f"To: {line}")])
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from provider_records import AT, HIDDEN, MAKE, TO, lines, raw
@@ -228,16 +228,15 @@ def test_nothing_of_the_applications_own_is_kept(place: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_records_take_linear_time(name: str) -> None:
-    began = time.process_time()
-    hostile = [
-        lines({"body": "[" * 100_000}), lines({"body": '{"body":' * 100_000}), b"mandrill_events=" * 100_000, b"a=b&" * 200_000, b"&" * 100_000 + b"=",
-        lines(MAKE[name]("<" * 100_000, 1)), lines(MAKE[name]("," * 100_000, 1)), b"[" * 100_000, b'{"body":"' + b"\\" * 100_000, b"%" * 100_000 + b"=",
-        lines({"body": '{"event":"x",' * 50_000}),
-    ]  # fmt: skip
-    for content in hostile:
-        PARSERS[name].sniff(content[:65536], "x")
-        assert statements(PARSERS[name], content)[-1].kind == "tally"
-    assert time.process_time() - began < 20
+    with affordable(20):
+        hostile = [
+            lines({"body": "[" * 100_000}), lines({"body": '{"body":' * 100_000}), b"mandrill_events=" * 100_000, b"a=b&" * 200_000, b"&" * 100_000 + b"=",
+            lines(MAKE[name]("<" * 100_000, 1)), lines(MAKE[name]("," * 100_000, 1)), b"[" * 100_000, b'{"body":"' + b"\\" * 100_000, b"%" * 100_000 + b"=",
+            lines({"body": '{"event":"x",' * 50_000}),
+        ]  # fmt: skip
+        for content in hostile:
+            PARSERS[name].sniff(content[:65536], "x")
+            assert statements(PARSERS[name], content)[-1].kind == "tally"
 
 
 def test_a_request_whose_body_is_no_base64_is_a_defect() -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from affordable import affordable
 
 from forensics.leaks import CREDENTIAL_KINDS, PERSONAL_KINDS, RuleError, load_rules, scan
 from forensics.leaks.checks import CHECKS, Candidate, Judgement, check_named
@@ -75,10 +76,9 @@ def test_every_example_is_found_when_all_rules_run_together() -> None:
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_no_rule_is_slow_on_hostile_text(unit: str) -> None:
     text = (unit * (100_000 // len(unit) + 1))[:100_000]
-    started = time.process_time()
-    scanned = scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
-    assert scanned.unread == ()
-    assert time.process_time() - started < 10
+    with affordable(10):
+        scanned = scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
+        assert scanned.unread == ()
 
 
 def test_work_grows_no_faster_than_the_text() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -158,15 +158,14 @@ def test_no_pattern_raises(pattern: str) -> None:
 
 
 def test_hostile_patterns_cost_little() -> None:
-    began = time.perf_counter()
-    for pattern in (
-        "[" * 60_000, "(" * 60_000, "'" * 60_000, "[email-addr:value = '" + "\\'" * 30_000, "[a:b='x'" + " OR a:b='y'" * 2_000 + "]",
-        "(" * 60 + "[a:b='x']" + ")" * 60, "[a:b='x'" + " OR a:b='" + "\\'" * 900 + "']", "\\'" * 3_000, "x" * 10_000_000, "[a:b IN (" * 5_000, "[email-addr:value = 'a'" + " " * 60_000,
-    ):  # fmt: skip
-        remarks: Counter[str] = Counter()
-        assert accusations(pattern, remarks) == []
-        assert remarks
-    assert time.perf_counter() - began < 20
+    with affordable(20):
+        for pattern in (
+            "[" * 60_000, "(" * 60_000, "'" * 60_000, "[email-addr:value = '" + "\\'" * 30_000, "[a:b='x'" + " OR a:b='y'" * 2_000 + "]",
+            "(" * 60 + "[a:b='x']" + ")" * 60, "[a:b='x'" + " OR a:b='" + "\\'" * 900 + "']", "\\'" * 3_000, "x" * 10_000_000, "[a:b IN (" * 5_000, "[email-addr:value = 'a'" + " " * 60_000,
+        ):  # fmt: skip
+            remarks: Counter[str] = Counter()
+            assert accusations(pattern, remarks) == []
+            assert remarks
 
 
 # --- bundles
@@ -363,9 +362,8 @@ def test_no_bundle_raises_and_what_it_names_is_canonical(objects: list[Any]) -> 
 
 def test_a_feed_of_fifty_thousand_indicators_is_read_in_seconds() -> None:
     feed = [indicator(f"[email-addr:value = 'u{n}@evil{n % 99}.example']", id=f"indicator--{n}") for n in range(50_000)]
-    began = time.perf_counter()
-    assert len(read(*feed)[0].addresses) == 50_000
-    assert time.perf_counter() - began < 20
+    with affordable(20):
+        assert len(read(*feed)[0].addresses) == 50_000
 
 
 # --- added to an incident

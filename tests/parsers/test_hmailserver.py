@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_forms import outcomes
@@ -217,7 +216,6 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hostile_lines_take_linear_time() -> None:
-    began = time.process_time()
-    for said in (["C: RCPT TO:<" + "<" * 900_000], ["S: " + "[nl]" * 200_000], ["C: RCPT TO:<a@b.example>"] * 20_000):
-        assert statements(PARSER, log(*said))[-1].value == len(said)
-    assert time.process_time() - began < 10
+    with affordable(10):
+        for said in (["C: RCPT TO:<" + "<" * 900_000], ["S: " + "[nl]" * 200_000], ["C: RCPT TO:<a@b.example>"] * 20_000):
+            assert statements(PARSER, log(*said))[-1].value == len(said)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_forms import outcomes
@@ -207,12 +207,11 @@ def test_no_record_raises_and_every_line_counts(records: list[dict[str, Any]], t
 
 
 def test_hostile_records_take_linear_time() -> None:
-    began = time.process_time()
-    for record in (
-        {"recipient": ["x" * 9] * 90_000},
-        {"sender": "<" * 900_000},
-        {"headers": {"To": "<" * 900_000, "Cc": "," * 90_000}},
-    ):
-        assert statements(PARSER, log(record))[-1].value == 1
-    assert statements(PARSER, b"[" * 900_000 + b"\n" + b'{"a":' * 100_000)[-1].value == 2
-    assert time.process_time() - began < 10
+    with affordable(10):
+        for record in (
+            {"recipient": ["x" * 9] * 90_000},
+            {"sender": "<" * 900_000},
+            {"headers": {"To": "<" * 900_000, "Cc": "," * 90_000}},
+        ):
+            assert statements(PARSER, log(record))[-1].value == 1
+        assert statements(PARSER, b"[" * 900_000 + b"\n" + b'{"a":' * 100_000)[-1].value == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_evidence import KEY
@@ -662,11 +663,8 @@ def test_any_bytes_are_read_without_raising_and_every_record_has_its_place(data:
     ],
 )  # fmt: skip
 def test_hostile_lines_cost_little(line: bytes) -> None:
-    import time
-
-    start = time.process_time()
-    read(PARSER, line + b"\n" + line + b"\n")
-    assert time.process_time() - start < 5
+    with affordable(5):
+        read(PARSER, line + b"\n" + line + b"\n")
 
 
 @pytest.mark.property

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import support
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -759,8 +760,6 @@ def test_samples_tile(path: Any) -> None:
 
 
 def test_time_of_hostile_files_is_linear() -> None:
-    import time
-
     for data in (
         b'{x"\n' * 30_000,
         b'{"a":\n' * 30_000,
@@ -769,9 +768,8 @@ def test_time_of_hostile_files_is_linear() -> None:
         b'{"Messages":[' * 30_000,
         b"{}" * 30_000,
     ):
-        start = time.process_time()
-        support.read(PARSER, data)
-        assert time.process_time() - start < 10
+        with affordable(10):
+            support.read(PARSER, data)
 
 
 def test_memory_stays_bounded() -> None:

@@ -6,11 +6,11 @@ import base64
 import dataclasses
 import gzip
 import json
-import time
 from typing import Any
 
 import pytest
 import support
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -225,10 +225,9 @@ def test_any_bytes_under_a_head_are_read_or_told(data: bytes, block: int) -> Non
     ],
 )
 def test_hostile_heads_take_no_time(data: bytes) -> None:
-    start = time.process_time()
-    support.read(PARSER, data, block=1 << 16)
-    sniff(data[:65_536], "x")
-    assert time.process_time() - start < 10
+    with affordable(10):
+        support.read(PARSER, data, block=1 << 16)
+        sniff(data[:65_536], "x")
 
 
 def test_chunks_without_number_end_in_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import support
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -420,11 +420,10 @@ def test_a_record_of_another_kind_is_a_defect_where_no_log_is() -> None:
      "[" + json.dumps(HOOK) + "," * 300_000, "{" + "@a." * 100_000 + "RecordType"],
 )  # fmt: skip
 def test_hostile_bodies_cost_no_more_than_their_length(inner: str) -> None:
-    start = time.process_time()
-    for data in (raw({"body": inner}), raw({"Body": "A: b\n" + inner}), raw({str(n): inner[:2_000] for n in range(300)})):
-        assert read(data)
-        sniff(data[:65_536], "x")
-    assert time.process_time() - start < 5
+    with affordable(5):
+        for data in (raw({"body": inner}), raw({"Body": "A: b\n" + inner}), raw({str(n): inner[:2_000] for n in range(300)})):
+            assert read(data)
+            sniff(data[:65_536], "x")
 
 
 # --- the short way

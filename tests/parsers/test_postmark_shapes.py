@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 import tracemalloc
 from typing import Any
 
 import pytest
 import support
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -216,14 +216,13 @@ def test_hostile_lists_fill_no_cache() -> None:
 
 def test_long_runs_of_one_character_take_no_time() -> None:
     good = written(many(ROW, 5), "ndjson", {}, ascii_only=False)
-    start = time.process_time()
-    for junk in (
-        b'{"MessageID":"' + b"a" * 300_000,
-        b'{"MessageID": "' + identity(1).encode() + b'", "To": [' + b'{"Email":"a"},' * 30_000,
-        b"[" * 90_000,
-    ):
-        support.read(PARSER, good + b"\n" + junk + b"\n" + good)
-    assert time.process_time() - start < 10
+    with affordable(10):
+        for junk in (
+            b'{"MessageID":"' + b"a" * 300_000,
+            b'{"MessageID": "' + identity(1).encode() + b'", "To": [' + b'{"Email":"a"},' * 30_000,
+            b"[" * 90_000,
+        ):
+            support.read(PARSER, good + b"\n" + junk + b"\n" + good)
 
 
 # --- control characters, NULs and lone surrogates: every record is found, or there is a defect in its place

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_forms import FORMS, by, prove_a_form
@@ -317,17 +317,16 @@ def test_no_bytes_raise_and_every_line_counts(parts: list[bytes], block: int) ->
 
 
 def test_hostile_lines_take_linear_time() -> None:
-    start = time.process_time()
-    for data in (
-        head().encode() + b"\\x" * 500_000 + b"\n",
-        table(MAIL | {"to": '"(' * 30_000, "rcptto": "<" + '"\\\\' * 100_000 + "> ," * 50_000}),
-        eve(
-            {
-                "smtp": {"rcpt_to": ["<" * 200_000 + "a@b.example"] * 3},
-                "email": {"to": ["(" * 200_000], "subject": "=?" * 200_000},
-            }
-        ),
-        b'{"smtp":' * 100_000,
-    ):
-        assert statements(PARSER, data)[-1].value >= 1
-    assert time.process_time() - start < 20
+    with affordable(20):
+        for data in (
+            head().encode() + b"\\x" * 500_000 + b"\n",
+            table(MAIL | {"to": '"(' * 30_000, "rcptto": "<" + '"\\\\' * 100_000 + "> ," * 50_000}),
+            eve(
+                {
+                    "smtp": {"rcpt_to": ["<" * 200_000 + "a@b.example"] * 3},
+                    "email": {"to": ["(" * 200_000], "subject": "=?" * 200_000},
+                }
+            ),
+            b'{"smtp":' * 100_000,
+        ):
+            assert statements(PARSER, data)[-1].value >= 1

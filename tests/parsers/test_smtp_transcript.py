@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from itertools import zip_longest
 from typing import Any
 
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import FORMATS, defects, golden_text, observations, read, statements
@@ -527,15 +527,14 @@ def test_no_bytes_raise_and_every_line_counts(parts: list[bytes], block: int) ->
 
 
 def test_hostile_lines_take_linear_time() -> None:
-    start = time.process_time()
-    for data in (
-        b"send: b'" + b"\\x41\\" * 1_000_000 + b"\n",
-        swaks(*session()[:5]) + b" -> RCPT TO:<" + b'"\\' * 500_000 + b"> " * 500_000 + b"\n",
-        b"[2025-09-17 14:03:12] INFO  Sending message " + b" to <" * 400_000 + b"\n",
-        b"[2025-09-17 14:03:12] INFO  Sending message <m> to <" + b"a@b, (" * 300_000 + b">\n",
-        b'{"tnx":' + b"[" * 1_000_000 + b"\n",
-        nodemailer(*session()[:5]) + nodemailer("C RCPT TO:<a@b.example>") * 60_000,
-        b"x" * 10_000_000,
-    ):
-        assert statements(PARSER, data)[-1].value >= 1
-    assert time.process_time() - start < 30
+    with affordable(30):
+        for data in (
+            b"send: b'" + b"\\x41\\" * 1_000_000 + b"\n",
+            swaks(*session()[:5]) + b" -> RCPT TO:<" + b'"\\' * 500_000 + b"> " * 500_000 + b"\n",
+            b"[2025-09-17 14:03:12] INFO  Sending message " + b" to <" * 400_000 + b"\n",
+            b"[2025-09-17 14:03:12] INFO  Sending message <m> to <" + b"a@b, (" * 300_000 + b">\n",
+            b'{"tnx":' + b"[" * 1_000_000 + b"\n",
+            nodemailer(*session()[:5]) + nodemailer("C RCPT TO:<a@b.example>") * 60_000,
+            b"x" * 10_000_000,
+        ):
+            assert statements(PARSER, data)[-1].value >= 1
