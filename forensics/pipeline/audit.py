@@ -21,7 +21,7 @@ from forensics.engine import engine
 from forensics.envelopes import infer_own_domains, lay_out
 from forensics.evidence import SPAN, Item, Problem, find, hashed
 from forensics.incident import NO_INCIDENT, Incident
-from forensics.leaks import RuleFile, load_rules, rule_files
+from forensics.leaks import RuleFile, load_rules, prepare, rule_files
 from forensics.mapping import load_mapping
 from forensics.model import Defect, Finding, Limits
 from forensics.people import PERSON_GROUPS
@@ -36,7 +36,7 @@ from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, pars
 from forensics.pipeline.metadata import metadata
 from forensics.pipeline.reporting import write_reports
 from forensics.pipeline.sealing import signer_of
-from forensics.pipeline.second_pass import Content, batches, lost, read_batch, wanted
+from forensics.pipeline.second_pass import Content, Wanted, batches, lost, read_batch, wanted
 from forensics.pipeline.storing import store
 from forensics.pipeline.summary import Told, summarise
 from forensics.pipeline.unflagged import Unflagged, store_unflagged
@@ -299,6 +299,7 @@ class _Run:
         whose = "exposed and possible" if self.options.content == "possible" else self.options.content
         self.watcher.step(f"Reading the content of {whose} messages", len(found))
         contents: list[Content] = []
+        prepare(load_rules(*self.more_rules), _size_to_read(found, items))  # once, for all workers
         work = list(batches(found, items, self.case.key, self.options.limits, self.more_rules))
         for batch, result in zip(work, self.executor.run(read_batch, work), strict=True):
             self.watcher.advance(len(batch.wanted))
@@ -421,3 +422,9 @@ def _nothing(roots: Sequence[Path], problems: Sequence[Problem]) -> str:
         listed.append(f"  ... and {len(problems) - 20} more")
     advice = "Hand in provider exports, mail archives or SMTP logs; `forensics show parsers` lists the formats."
     return "\n".join([head, *listed, advice] if listed else [f"{head}: there is no file in it", advice])
+
+
+def _size_to_read(found: Sequence[Wanted], items: dict[str, Item]) -> int:
+    """Bytes of evidence in these records, about: where one has no known end, its whole item counts, once."""
+    open_ended = {one.span.evidence for one in found if one.span.end < 0}
+    return sum(max(0, one.span.end - one.span.start) for one in found) + sum(items[name].size for name in open_ended)
