@@ -91,7 +91,7 @@ def _surroundings(texts: Iterable[Text]) -> list[str]:
     """What is near every text of a message: its subject and the names of its parts."""
     named = {text.part for text in texts if text.part.startswith("attachment:")}
     subjects = [text.text[:998] for text in texts if text.part == "header:subject"]
-    return [*sorted(named), *subjects]
+    return [*sorted(named), *dict.fromkeys(subjects)]  # views of a subject mostly say the same
 
 
 def _one_credential(seen: list[_Sighting]) -> dict[str, _Sighting]:

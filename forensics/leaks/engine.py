@@ -203,7 +203,8 @@ class Indexed:
                 if rule not in self._databases:
                     self._databases[rule] = (unpacked(gated.packed), _as_tuples(gated.expressions))
                 database, users = self._databases[rule]
-                batch.take(users, _reports(database, batch.data))
+                if reports := _reports(database, batch.data):  # mostly there are none
+                    batch.take(users, reports)
         return batch, let_in & self.compiled.walked
 
     def count_work(self, text: str) -> Work:
@@ -355,7 +356,7 @@ class _Batch:
                     let_in.update(rules)
                     continue
                 first = at - most if at > most else 0
-                if is_solid:
+                if is_solid and first < at - least:  # else a blank could only take away the one place that there is
                     if (blank := plain.rfind(" ", first, at)) >= 0:
                         first = blank + 1
                     if (line_end := plain.rfind("\n", first, at)) >= 0:
