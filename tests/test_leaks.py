@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics.leaks import Scanned, fingerprint, load_rules, preview, redact, scan
+from forensics.leaks import Scanned, _surroundings, fingerprint, load_rules, preview, redact, scan
 from forensics.leaks.links import readings
 from forensics.leaks.naming import is_identifier, is_patch_line
 from forensics.leaks.prose import trimmed
@@ -761,3 +761,18 @@ def test_plain_business_mail_is_left_alone() -> None:
         text = rng.choice(BEFORE) + "\n".join(spelled(one, rng) for one in rng.sample(BUSINESS, 4)) + rng.choice(AFTER)
         flagged += [(value, kind) for kind, value in credentials(text)]
     assert len(flagged) <= 4, flagged[:10]
+
+
+def test_a_subject_that_two_views_show_alike_surrounds_the_texts_once() -> None:
+    def subject(view: str, text: str) -> Text:
+        return Text("header:subject", view, text)
+
+    shown = [
+        subject("decoded", "Your PIN"),
+        subject("folded", "Your PIN"),
+        Text("attachment:b.txt", "decoded", "x"),
+        Text("body", "decoded", "y"),
+    ]
+    assert _surroundings(shown) == ["attachment:b.txt", "Your PIN"]
+    other = subject("closed", "YourPIN")
+    assert _surroundings([*shown, other]) == ["attachment:b.txt", "Your PIN", "YourPIN"], "what another view adds stays"

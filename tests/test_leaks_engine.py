@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import random
 import re
@@ -17,6 +18,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forensics.evidence import Item
 from forensics.leaks import database, engine, load_rules, ruleset
 from forensics.leaks.anchors import anchored, lead
 from forensics.leaks.cost import rule_costs
@@ -25,6 +27,9 @@ from forensics.leaks.links import links, links_at
 from forensics.leaks.ruleset import Basis, Rule
 from forensics.leaks.search import hits_in, hits_of
 from forensics.leaks.syntax import UnreadablePatternError, parsed
+from forensics.model import Span
+from forensics.pipeline.audit import Options, _size_to_read, audit
+from forensics.pipeline.second_pass import Content, ContentBatch, Wanted, read_batch
 
 pytest.importorskip("hyperscan")
 
@@ -500,3 +505,34 @@ def test_each_rule_has_its_cost() -> None:
     assert {name: one.findings for name, one in costs.items()} == {"password-labelled": 1, "passport-mrz": 0, "reset-link": 1}
     assert costs["password-labelled"].places >= 1
     assert costs["passport-mrz"].places == 0
+
+
+def test_what_is_to_be_read_is_measured_by_its_records_and_an_open_end_by_its_item() -> None:
+    items = {one.id: one for one in (Item("a.mbox", Path("a.mbox"), 9_000, "a" * 64), Item("b.eml", Path("b.eml"), 70, "b" * 64))}
+
+    def wanted(evidence: str, start: int, end: int) -> Wanted:
+        return Wanted("m", Span(evidence[:1] * 16, "", start, end), "mbox", "message", has_body=True, sent_at=None)
+
+    assert _size_to_read([], items) == 0
+    assert _size_to_read([wanted("a", 100, 400), wanted("a", 400, 450)], items) == 350
+    assert _size_to_read([wanted("b", 0, -1), wanted("b", 0, -1), wanted("a", 10, 20)], items) == 70 + 10, "an item counts once"
+
+
+def test_an_audit_prepares_the_database_before_workers_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = importlib.import_module("forensics.pipeline.audit")
+    calls: list[tuple[str, int]] = []
+
+    def read(batch: ContentBatch) -> list[Content]:
+        calls.append(("read", len(batch.wanted)))
+        return read_batch(batch)
+
+    monkeypatch.setattr(module, "prepare", lambda rules, size: calls.append((rules.version, size)))
+    monkeypatch.setattr(module, "read_batch", read)
+    mail = tmp_path / "evidence" / "one.eml"
+    mail.parent.mkdir()
+    mail.write_bytes(
+        b"Received: from a.example by b.example with SMTP; Mon, 22 Sep 2025 10:00:00 +0000\r\nMessage-ID: <1@a.example>\r\n"
+        b"From: a@a.example\r\nTo: b@b.example\r\nDate: Mon, 22 Sep 2025 10:00:00 +0000\r\nSubject: Hello\r\n\r\nGood day.\r\n"
+    )
+    audit(mail.parent, out=tmp_path / "case", options=Options(content="all", workers=1))
+    assert calls == [(RULES.version, mail.stat().st_size), ("read", 1)], "once, and before"
