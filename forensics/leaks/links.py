@@ -23,6 +23,11 @@ _REDIRECTORS = (
     "mailgun.org",
     "hubspotlinks.com",
 )
+_POSTMARK_HOP = regex.compile(r"/\d?s/([^/\s]{4,2048})")
+_URLDEFENSE_HOP = regex.compile(r"__(\S{8,2048}?)__;")
+_PROOFPOINT_HOP = regex.compile(r"[?&]u=([^&\s]{8,2048})")
+_INNER = regex.compile(r"(?i)[?&#;/](?:[a-z_]{1,20}=)?(https?(?:://|%3a%2f%2f|%253a%252f%252f)[^&\s;]{4,2048})")
+_ONE_SLASH = regex.compile(r"^(https?):/(?!/)")
 _DEPTH = 3  # a redirector behind a redirector behind a scanner's rewriting
 
 
@@ -87,15 +92,15 @@ def _targets(link: str) -> tuple[list[str], bool]:
     if not host_match:
         return [], False
     host, rest = host_match.group(1).lower(), link[host_match.end() :]
-    if host.endswith("pstmrk.it") and (hop := regex.match(r"/\d?s/([^/\s]{4,2048})", rest)):
+    if host.endswith("pstmrk.it") and (hop := _POSTMARK_HOP.match(rest)):
         inner = unquote(hop.group(1))
         return [inner if "://" in inner else f"https://{inner}"], True
-    if host.endswith("urldefense.com") and (hop := regex.search(r"__(\S{8,2048}?)__;", rest)):
-        return [regex.sub(r"^(https?):/(?!/)", r"\1://", hop.group(1))], True
-    if host.endswith("urldefense.proofpoint.com") and (hop := regex.search(r"[?&]u=([^&\s]{8,2048})", rest)):
+    if host.endswith("urldefense.com") and (hop := _URLDEFENSE_HOP.search(rest)):
+        return [_ONE_SLASH.sub(r"\1://", hop.group(1))], True
+    if host.endswith("urldefense.proofpoint.com") and (hop := _PROOFPOINT_HOP.search(rest)):
         return [unquote(hop.group(1).replace("-", "%").replace("_", "/"))], True
     found = []
-    for hop in regex.finditer(r"(?i)[?&#;/](?:[a-z_]{1,20}=)?(https?(?:://|%3a%2f%2f|%253a%252f%252f)[^&\s;]{4,2048})", rest):
+    for hop in _INNER.finditer(rest):
         inner = unquote(hop.group(1))
         found.append(unquote(inner) if "%3a%2f%2f" in inner.lower() else inner)
     return found, bool(found) and host.endswith(_REDIRECTORS)

@@ -50,6 +50,11 @@ _JOINED = 3  # hyphens: four words joined are a passphrase, "user-friendly" and 
 _FILL_IN = regex.compile(r"%.{0,60}|(?:[a-z]{2,20}[-_ ]){0,2}[a-z]{2,20}|(?:[A-Z]{2,20}[-_ ]){0,2}[A-Z]{2,20}")
 _TYPE = regex.compile(r"[A-Za-z_][A-Za-z_.]{1,40}(?:\[[A-Za-z_.,| \[\]]{0,60})?")
 _TAG = 64  # characters in which an angle bracket closes
+_DUMMY = regex.compile(r"(?i)(?:example|sample|dummy|placeholder|redacted|xxx+)[\w-]{0,40}")
+_WITHOUT_BLANKS = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}ー]{1,64}")  # of a sentence that goes on
+_WORD_BREAK = regex.compile(r"[-_.+]")
+_SLUG = regex.compile(r"(?:[a-z]{2,20}[-_]){2,12}[a-z0-9]{1,8}")  # "how-to-reset-your-password-2"
+_FOLLOWING = regex.compile(r"[ \t]{1,4}[(\"']?(\p{L}[\p{L}'’-]{0,30})(\s?[:=])?")
 _CALL = regex.compile(r"[A-Za-z_][\w.]{1,40}\((?:[\w.,\s'\"]{0,40}\))?")
 
 
@@ -132,11 +137,7 @@ def is_template(value: str) -> bool:
 
 def is_placeholder(value: str) -> bool:
     """Is it no value at all but a mask, a template, or an invitation to fill one in?"""
-    return (
-        is_mask(value)
-        or is_template(value)
-        or bool(regex.fullmatch(r"(?i)(?:example|sample|dummy|placeholder|redacted|xxx+)[\w-]{0,40}", value))
-    )
+    return is_mask(value) or is_template(value) or bool(_DUMMY.fullmatch(value))
 
 
 def is_plain_word(value: str) -> bool:
@@ -217,7 +218,7 @@ def is_said_value(value: str, text: str, start: int, end: int) -> bool:
         return True
     if _DATE.fullmatch(value) or text.startswith(_AT_A_TIME, end):  # "the password was changed on …", in its languages' order
         return False
-    if regex.fullmatch(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}ー]{1,64}", value):  # the sentence goes on without a blank
+    if _WITHOUT_BLANKS.fullmatch(value):
         return False
     if not is_plain_word(value):
         return not (
@@ -239,13 +240,12 @@ def is_token_like(value: str) -> bool:
     digits = sum(char.isdigit() for char in value)
     if digits == 0:
         letters = value.replace("-", "").replace("_", "")
-        words = regex.split(r"[-_.+]", value)
+        words = _WORD_BREAK.split(value)
         mixed = (
             not letters.islower() and not letters.isupper() and not all(w.istitle() or w.islower() or w.isupper() for w in words)
         )
         return len(value) >= 16 and (mixed or max(len(word) for word in words) >= 20)  # noqa: PLR2004  no word is that long
-    slug = regex.fullmatch(r"(?:[a-z]{2,20}[-_]){2,12}[a-z0-9]{1,8}", value)  # "how-to-reset-your-password-2"
-    return not slug and len(set(value)) > 3  # noqa: PLR2004  "111111"
+    return not _SLUG.fullmatch(value) and len(set(value)) > 3  # noqa: PLR2004  "111111"
 
 
 def _rest_of_line(text: str, end: int) -> str:
@@ -254,7 +254,7 @@ def _rest_of_line(text: str, end: int) -> str:
 
 def _goes_on(rest: str) -> bool:
     """Whether a sentence runs on after a word; a following "User:" or "and the user" is no sentence about the word."""
-    following = regex.match(r"[ \t]{1,4}[(\"']?(\p{L}[\p{L}'’-]{0,30})(\s?[:=])?", rest)
+    following = _FOLLOWING.match(rest)
     if not following or following.group(2) or _EAST_ASIAN.match(following.group(1)):
         return False
     return following.group(1).casefold() not in {
