@@ -206,9 +206,43 @@ def wallet_key(found: Candidate) -> Judgement:
     return _proves(digest[:4] == raw[-4:])
 
 
+# the commonest words of a sentence; no word list of BIP 39 has one of them
+_NEVER_SEED = frozenset(
+    [
+        "the",
+        "and",
+        "for",
+        "was",
+        "are",
+        "not",
+        "with",
+        "from",
+        "has",
+        "but",
+        "were",
+        "our",
+        "und",
+        "der",
+        "die",
+        "das",
+        "ist",
+        "les",
+        "des",
+        "pour",
+        "que",
+        "los",
+        "las",
+        "per",
+        "sono",
+    ]
+)
+
+
 def seed_words(found: Candidate) -> Judgement:
     """A recovery phrase: 12, 15, 18, 21 or 24 short words, few of them alike (BIP 39)."""
     words = regex.findall(r"[a-z]{3,8}", found.value.lower())
+    if _NEVER_SEED.intersection(words):
+        return Judgement.REJECTS
     return _fits(len(words) in {12, 15, 18, 21, 24} and len(set(words)) > len(words) * 2 // 3)
 
 
