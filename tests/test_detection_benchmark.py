@@ -18,6 +18,7 @@ from benchmarks.detection.figures import Share, by_behaviour, table, told_by_beh
 from benchmarks.detection.indicators import audited, told_of_indicators
 from benchmarks.detection.innocents import KINDS, Innocent
 from benchmarks.detection.judging import Judged, judgement, laid_out
+from benchmarks.detection.misdirected.communities import community_mail
 from benchmarks.detection.organisation import DEVELOPMENT, FINAL, SHAPES, Ranges, found
 from benchmarks.detection.records import START, key_of, observations
 from benchmarks.detection.services import mailbox_providers, services
@@ -27,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ROOT
 
-from forensics.addresses import canonical, registrable
+from forensics.addresses import canonical
 from forensics.incident import NO_INCIDENT
 from forensics.model import Finding, Observation, Role, Verdict
 from forensics.pipeline.answers import Asked, answer
@@ -353,6 +354,20 @@ def test_an_oracle_passes_the_exam_of_misdirected_mail_and_silence_fails_it(seed
     assert not any(one.is_first for one in silent.wrong)
 
 
+def test_answers_to_all_carry_a_wrong_recipient_on_and_are_no_exam() -> None:
+    organisation = replace(found(1_000, DEVELOPMENT, 3_000), shape="search")
+    mails = sorted(community_mail(organisation), key=lambda mail: mail.at)
+    truth = astray.injected(organisation, mails)
+    carried = {key: one for key, one in truth.items() if one[1].is_carried}
+    slips = {address for address, stray in truth.values() if not stray.is_carried}
+    assert carried
+    assert {address for address, _ in carried.values()} <= slips
+    scored = {key: {address: 1.0} for key, (address, _) in truth.items()}
+    rows = [(key, sorted({address, "right@a.example"}), "") for key, (address, _) in truth.items()]
+    done = astray._compared(1, truth, scores=scored, rows=rows, reported={(key, one[0]) for key, one in truth.items()})
+    assert (len(done.wrong), done.right, done.flagged) == (len(truth) - len(carried), len(truth), 0)
+
+
 def test_the_threshold_lets_at_most_one_in_two_hundred_through() -> None:
     scores = tuple(float(number) for number in range(100, 0, -1))
     one = astray.Misdirected(1, 1, (), 2_000, scores)
@@ -369,9 +384,10 @@ def test_a_wrong_recipient_is_a_stranger_to_its_message() -> None:
     assert len(changed) == len(truth) > 3
     for number in changed:
         mail, (to, cc) = mails[number], before[number]
-        address, _ = truth[key_of("search", number, mail)]
+        address, stray = truth[key_of("search", number, mail)]
         assert {*mail.to, *mail.cc} - {*to, *cc} == {address}
-        assert registrable(address.rpartition("@")[2]) not in {one.rpartition("@")[2] for one in (*to, *cc)}
+        beside = {one.rpartition("@")[2] for one in (*to, *cc)}
+        assert stray.is_carried or not stray.same_company or address.rpartition("@")[2] in beside
         assert mail.at >= 0
 
 

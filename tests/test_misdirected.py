@@ -130,12 +130,67 @@ def test_the_case_calls_such_a_message_possible_and_no_more() -> None:
 # What is counted
 
 
-def test_what_comes_later_changes_nothing() -> None:
-    later = [*history(9, to=f"{RIGHT} {STRAY}", start=3)]
-    before, after = found([*history(), stray()]), found([*history(), stray(), *later])
-    place = ("asked@acme.example", STRAY)
-    assert before[place].features == after[place].features
-    assert before[place].score == after[place].score
+def test_without_hindsight_what_comes_later_changes_nothing() -> None:
+    later = history(9, to=f"{RIGHT} {STRAY}", start=3)
+    scope = Scope(WINDOW, ACME)
+    before, after = (
+        {(key, address): score for key, address, score in ranking(tables(mails, ACME, WINDOW), scope, hindsight=False)}
+        for mails in ([*history(), stray()], [*history(), stray(), *later])
+    )
+    asked = [one for one in before if one[0] == "asked@acme.example"]
+    assert asked
+    assert all(before[one] == after[one] for one in asked)
+
+
+@pytest.mark.parametrize(
+    ("later", "counts"),
+    [
+        ([], (0, 0, 0, 0, 0, 0)),
+        ([(f"{RIGHT} {STRAY}", "matter 9")], (1, 1, 1, 0, 0, 0)),
+        ([(STRAY, "matter 9")], (1, 0, 0, 0, 0, 0)),
+        ([(RIGHT, "matter 9"), (RIGHT, "")], (0, 0, 1, 0, 0, 2)),  # what has no subject may be of the same thread
+        ([(f"{RIGHT} {STRAY}", "Re: matter 7")], (0, 0, 0, 1, 1, 0)),  # answers to all carry a slip on: no tie of its own
+        ([(RIGHT, "Re: matter 7"), (RIGHT, "matter 7")], (0, 0, 0, 0, 2, 2)),
+        ([(f"{RIGHT} {COLLEAGUE}", "matter 9")], (0, 0, 1, 0, 0, 0)),
+    ],
+)
+def test_what_followed_is_counted_apart(later: list[tuple[str, str]], counts: tuple[int, ...]) -> None:
+    mails = [
+        sent(day(2 + n), ANN, to=to, subject=subject, message_id=f"l{n}@acme.example") for n, (to, subject) in enumerate(later)
+    ]
+    connection = tables([*history(), stray(subject="matter 7"), *mails], ACME, WINDOW)
+    columns = outsiders_in_company(connection, providers())
+    aid = connection.execute("SELECT aid FROM addresses WHERE address = ?", [STRAY]).fetchone()
+    assert aid is not None
+    row = min(np.flatnonzero(columns["aid"] == aid[0]), key=lambda place: columns["turn"][place])
+    names = ("later", "later_beside", "later_best", "later_in_it", "later_thread", "later_without")
+    assert tuple(int(columns[name][row]) for name in names) == counts
+
+
+def test_messages_to_exactly_the_others_are_those_of_this_sender() -> None:
+    mails = [*history(3, to=RIGHT, start=-20), *history(2, "bob@acme.example", RIGHT, start=-10), *history(4, start=-9), stray()]
+    assert told(mails)[STRAY]["without"] == 3
+    assert told(mails)[RIGHT]["without"] == 0
+
+
+def test_somebody_newly_introduced_who_stays_is_not_blamed_for_its_first_mail() -> None:
+    stays = [
+        sent(day(3 + n), ANN, to=f"{RIGHT} {STRAY}", subject=f"other {n}", message_id=f"l{n}@acme.example") for n in range(6)
+    ]
+    assert "asked@acme.example" not in {key for key, _ in found([*history(), stray(subject="matter 7"), *stays])}
+    assert "asked@acme.example" in {
+        key for key, _ in found([*history(), stray(subject="matter 7"), *history(6, start=3, to=RIGHT)])
+    }
+
+
+def test_what_followed_is_told() -> None:
+    gone_on = [sent(day(2 + n), ANN, to=RIGHT, subject="matter 7", message_id=f"l{n}@acme.example") for n in range(2)]
+    ((_, one),) = found([*history(), stray(subject="matter 7"), *gone_on]).items()
+    assert "The thread went on in 2 messages, none with it." in one.reason
+    assert dict(one.features)["later messages of the thread"] == "2"
+    elsewhere = [sent(day(2 + n), ANN, to=RIGHT, subject=f"other {n}", message_id=f"l{n}@acme.example") for n in range(3)]
+    ((_, other),) = found([*history(), stray(subject="matter 7"), *elsewhere]).items()
+    assert "Later the sender had 3 messages with one of the others, and no other thread brought them together." in other.reason
 
 
 @pytest.mark.parametrize(
@@ -240,6 +295,7 @@ def test_a_circular_blames_nobody() -> None:
 _ROW: dict[str, Any] = {
     "turn": 1, "outsiders": 2, "seen": 3, "met": 0, "days": 0, "beside": 0, "same_firm": False, "firms_met": False, "best_met": 7, "mixing": 0.5,
     "written": 10, "written_new": 2, "twin": -1, "twin_met": 0, "usual": -1, "in_thread": 0, "thread": 0,
+    "without": 0, "later": 0, "later_beside": 0, "later_best": 0, "later_in_it": 0, "later_thread": 0, "later_without": 0,
 }  # fmt: skip
 
 
@@ -267,10 +323,26 @@ def bits(**changed: Any) -> float:
         ({"twin": 5}, {}),
         ({"usual": 5}, {}),
         ({}, {"outsiders": 6}),
+        ({"without": 5}, {}),
+        ({"later_without": 5}, {}),
+        ({}, {"later_beside": 1}),
+        ({"later_beside": 1}, {"later_beside": 6}),
+        ({}, {"later": 2}),
+        ({"later_best": 9}, {}),
+        ({"later_thread": 2}, {}),
+        ({}, {"later_thread": 2, "later_in_it": 1}),
+        ({"later_thread": 2, "later_in_it": 1}, {"later_thread": 2, "later_in_it": 1, "later_beside": 3}),
     ],
 )
 def test_each_figure_speaks_for_or_against(more: dict[str, Any], less: dict[str, Any]) -> None:
     assert bits(**more) > bits(**less)
+
+
+def test_what_followed_weighs_nothing_without_hindsight() -> None:
+    columns = {name: np.array([value]) for name, value in _ROW.items()}
+    later = columns | {name: np.array([7]) for name in _ROW if name.startswith("later")}
+    assert points(columns, hindsight=False) == points(later, hindsight=False)
+    assert points(columns) != points(later)
 
 
 @pytest.mark.property

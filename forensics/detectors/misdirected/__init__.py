@@ -24,9 +24,9 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
     """One finding, at most `possible`, for each message and outsider whose score reaches the threshold.
 
     It answers another question than a search for hidden copies does: a slip of the sender's, seen from who usually belongs
-    together. Own addresses, indicators and what the policy expects are left to others, and a lone outsider has nobody to be compared with.
+    together before and afterwards. Own addresses, indicators and what the policy expects are left to others, and a lone outsider has nobody to be compared with.
     """
-    columns, weight = _weighed(connection)
+    columns, weight = _weighed(connection, hindsight=True)
     every = np.sort(weight)
     odd = np.flatnonzero((weight >= THRESHOLD) & ~columns["excused"].astype(bool))
     shown = {name: column[odd] for name, column in columns.items()}
@@ -45,16 +45,25 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
         )
 
 
-def ranking(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[tuple[str, str, float]]:  # noqa: ARG001  as above
-    """Message key, address and score of every outsider that stands beside another, reported or not: for the benchmark."""
-    columns, weight = _weighed(connection)
+def ranking(
+    connection: duckdb.DuckDBPyConnection,
+    scope: Scope,
+    hindsight: bool = True,  # noqa: ARG001  as above
+) -> Iterator[tuple[str, str, float]]:
+    """Message key, address and score of every outsider that stands beside another, reported or not: for the benchmark.
+
+    Without hindsight a message is judged by earlier mail alone, as a mail program would before it is sent.
+    """
+    columns, weight = _weighed(connection, hindsight)
     texts = named(connection, columns)
     yield from zip(texts["message_key"], texts["address"], weight.tolist(), strict=True)
 
 
-def _weighed(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float64]]:
+def _weighed(
+    connection: duckdb.DuckDBPyConnection, hindsight: bool
+) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float64]]:
     columns = outsiders_in_company(connection, providers())
-    return columns, scores(points(columns), columns["turn"])
+    return columns, scores(points(columns, hindsight), columns["turn"])
 
 
 DETECTOR = Detector(

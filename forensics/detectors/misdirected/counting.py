@@ -1,6 +1,6 @@
 """Who stood beside whom before: the counts behind each outsider of a message that openly went to several of them.
 
-Of what came after a message nothing counts: the tables are read in the order of time, as the sender's own knowledge grew.
+The tables are read in the order of time. What came after a message is counted apart from what its sender could know.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ SELECT msg, turn, day, sid, outsiders FROM ordered JOIN (
 ) USING (msg) WHERE asked AND sid >= 0
 """
 
-# How often each two of them had to do with one another before, on which day last, and how often under the same subject
+# How often each two of them had to do with one another before, on which day last, and how often under the same subject; how often later
+# under another one: who was put in by mistake stays in a thread when all are answered, so that its own thread speaks for nobody
 _PAIRS = """
 CREATE OR REPLACE TEMP TABLE pairs AS
 WITH wanted AS (
@@ -75,8 +76,13 @@ beside AS (
 ),
 counted AS (
   SELECT msg, a, b, row_number() OVER before - 1 AS met, lag(day) OVER before AS last,
-         CASE WHEN subject IS NULL THEN 0 ELSE row_number() OVER (PARTITION BY a, b, subject ORDER BY turn) - 1 END AS in_thread
-  FROM beside WINDOW before AS (PARTITION BY a, b ORDER BY turn)
+         CASE WHEN subject IS NULL THEN 0 ELSE row_number() OVER in_it - 1 END AS in_thread,
+         CASE WHEN subject IS NULL THEN 0 ELSE count(subject) OVER (PARTITION BY a, b) - count(subject) OVER before - later_in_it END AS later,
+         later_in_it
+  FROM (
+    SELECT *, CASE WHEN subject IS NULL THEN 0 ELSE count(*) OVER (PARTITION BY a, b, subject) - count(*) OVER (PARTITION BY a, b, subject ORDER BY turn) END AS later_in_it
+    FROM beside
+  ) WINDOW before AS (PARTITION BY a, b ORDER BY turn), in_it AS (PARTITION BY a, b, subject ORDER BY turn)
 )
 SELECT * FROM counted SEMI JOIN asked USING (msg)
 """
@@ -113,13 +119,27 @@ WITH seen AS (
   SELECT msg, aid, row_number() OVER (PARTITION BY aid ORDER BY turn) - 1 AS seen
   FROM parties SEMI JOIN (SELECT aid FROM parties SEMI JOIN asked USING (msg) WHERE NOT own) USING (aid)
 )
-SELECT k.msg, k.turn, k.sid, p.aid, p.firm, p.excused, s.seen, coalesce(w.met, 0) AS met,
+SELECT k.msg, k.turn, k.sid, p.aid, p.firm, p.excused, s.seen, coalesce(w.met, 0) AS met, coalesce(w.later, 0) AS later,
        coalesce(k.day - w.last, 0) AS days,
        coalesce(n.total, 0) AS paired, coalesce(n.fresh, 0) AS fresh
 FROM asked k JOIN parties p USING (msg) JOIN seen s ON s.msg = p.msg AND s.aid = p.aid
 LEFT JOIN openness n ON n.msg = p.msg AND n.aid = p.aid
 LEFT JOIN pairs w ON w.msg = p.msg AND w.a = least(k.sid, p.aid) AND w.b = greatest(k.sid, p.aid)
 WHERE p.shown AND NOT p.own AND NOT p.wrote
+"""
+
+# How often the same sender wrote to exactly the others without it, before and later; a sum of hashes stands for the set of them
+_WITHOUT = """
+CREATE OR REPLACE TEMP TABLE without AS
+WITH sets AS (
+  SELECT o.sid, o.msg, o.turn, sum(hash(p.aid)::HUGEINT) AS made FROM ordered o JOIN parties p USING (msg)
+  WHERE o.sid >= 0 AND p.shown AND NOT p.own AND NOT p.wrote GROUP BY ALL
+),
+numbered AS (SELECT sid, made, turn, row_number() OVER (PARTITION BY sid, made ORDER BY turn) AS place, count(*) OVER (PARTITION BY sid, made) AS total FROM sets),
+others AS (SELECT r.msg, r.aid, r.turn, r.sid, s.made - hash(r.aid)::HUGEINT AS made FROM outsiders r JOIN sets s USING (msg)),
+every AS (SELECT DISTINCT sid, made, total FROM numbered)
+SELECT r.msg, r.aid, coalesce(n.place, 0) AS before, coalesce(e.total, 0) - coalesce(n.place, 0) AS later
+FROM others r LEFT JOIN every e USING (sid, made) ASOF LEFT JOIN numbered n ON n.sid = r.sid AND n.made = r.made AND n.turn < r.turn
 """
 
 # Addresses that a hand takes for one another: the same name elsewhere, or one slip apart (no mere number) in one company
@@ -148,7 +168,7 @@ GROUP BY ALL HAVING count(DISTINCT p.msg) >= $usual
 
 _COMPANY = """
 WITH beside AS (
-  SELECT r.msg, r.aid, max(coalesce(p.met, 0)) AS beside, bool_or(r.firm = x.firm) AS same_firm, bool_or(coalesce(f.since < r.turn, false)) AS firms_met,
+  SELECT r.msg, r.aid, max(coalesce(p.met, 0)) AS beside, max(coalesce(p.later, 0)) AS later_beside, max(x.later) AS later_best, bool_or(r.firm = x.firm) AS same_firm, bool_or(coalesce(f.since < r.turn, false)) AS firms_met,
          max((x.fresh + 1) / (x.paired + 2)) AS mixing, max(x.met) AS best_met, arg_min(x.aid, (-x.met, x.aid)) AS best,
          arg_min(x.aid, (-x.met, x.aid)) FILTER (t.aid IS NOT NULL) AS twin, max(x.met) FILTER (t.aid IS NOT NULL) AS twin_met
   FROM outsiders r JOIN outsiders x ON x.msg = r.msg AND x.aid != r.aid
@@ -158,14 +178,17 @@ WITH beside AS (
   GROUP BY ALL
 ),
 threads AS (
-  SELECT msg, aid, max(in_thread) AS in_thread FROM (SELECT msg, a AS aid, in_thread FROM pairs UNION ALL SELECT msg, b, in_thread FROM pairs) GROUP BY ALL
+  SELECT msg, aid, max(in_thread) AS in_thread, max(later_in_it) AS later_in_it
+  FROM (SELECT msg, a AS aid, in_thread, later_in_it FROM pairs UNION ALL SELECT msg, b, in_thread, later_in_it FROM pairs) GROUP BY ALL
 ),
-alive AS (SELECT msg, max(in_thread) AS thread FROM pairs GROUP BY msg),
+alive AS (SELECT msg, max(in_thread) AS thread, max(later_in_it) AS later_thread FROM pairs GROUP BY msg),
 usual AS (SELECT msg, aid, arg_min(other, (-met, other)) AS other, max(met) AS met FROM absent GROUP BY ALL)
 SELECT k.msg, o.aid, k.sid, n.best, coalesce(n.twin, -1) AS twin, coalesce(a.other, -1) AS usual,
-       k.turn, k.outsiders, o.seen, o.met, o.days, o.excused, n.beside, n.same_firm, n.firms_met, n.best_met, n.mixing, coalesce(w.total, 0) AS written, coalesce(w.fresh, 0) AS written_new,
-       coalesce(n.twin_met, 0) AS twin_met, coalesce(a.met, 0) AS usual_met, coalesce(h.in_thread, 0) AS in_thread, coalesce(l.thread, 0) AS thread
+       k.turn, k.outsiders, o.seen, o.met, o.days, o.excused, o.later, n.later_beside, n.later_best, n.beside, n.same_firm, n.firms_met, n.best_met, n.mixing, coalesce(w.total, 0) AS written, coalesce(w.fresh, 0) AS written_new,
+       coalesce(n.twin_met, 0) AS twin_met, coalesce(a.met, 0) AS usual_met, coalesce(h.in_thread, 0) AS in_thread, coalesce(l.thread, 0) AS thread,
+       coalesce(h.later_in_it, 0) AS later_in_it, coalesce(l.later_thread, 0) AS later_thread, u.before AS without, u.later AS later_without
 FROM asked k JOIN outsiders o USING (msg) JOIN beside n ON n.msg = o.msg AND n.aid = o.aid
+JOIN without u ON u.msg = o.msg AND u.aid = o.aid
 LEFT JOIN threads h ON h.msg = o.msg AND h.aid = o.aid LEFT JOIN alive l ON l.msg = o.msg
 LEFT JOIN openness w ON w.msg = o.msg AND w.aid = k.sid LEFT JOIN usual a ON a.msg = o.msg AND a.aid = o.aid
 ORDER BY k.turn, o.aid
@@ -184,19 +207,33 @@ def outsiders_in_company(connection: duckdb.DuckDBPyConnection, shared: Iterable
 
     `shared` are domains where anybody can have a mailbox. Counts are of earlier messages: `seen` by anybody, `met` with the
     sender (the last of them `days` ago), `beside` with that one of the other outsiders with whom it is most, `in_thread` under the same
-    subject with any party, `thread` the same of all parties. `best` is the other outsider whom the sender knows best, `twin` one
+    subject with any party, `thread` the same of all parties, `without` from this sender to exactly the others. The columns `later…` count
+    what followed: `later` with the sender, `later_beside` with one of the others, `later_best` of the sender with any of them, all under other
+    subjects; `later_in_it` and `later_thread` under the same one; `later_without` as above. `best` is the other outsider whom the sender knows best, `twin` one
     whose address resembles it, `usual` one that does and is missing (-1: nobody); these, and `aid` and `sid`, are numbers of
     addresses, `turn` numbers messages. Undated mail has no place in the order and does not count.
     """
     bounds = {"shared": sorted(shared), "common": _COMMON, "boxes": _BOXES, "shortest": _SHORTEST, "longest": _LONGEST}
     connection.execute(_PEOPLE, bounds)
     connection.execute(_ORDERED, {"crowd": CROWD})
-    for statement in (_PARTIES, _ASKED, _PAIRS, _FIRM_PAIRS, _OPENNESS, _OUTSIDERS):
+    for statement in (_PARTIES, _ASKED, _PAIRS, _FIRM_PAIRS, _OPENNESS, _OUTSIDERS, _WITHOUT):
         connection.execute(statement)
     connection.execute(_TWINS, {"firm": _FIRM, "same_firm": _SAME_FIRM, "longest": _LONGEST})
     connection.execute(_ABSENT, {"usual": USUAL})
     found = connection.execute(_COMPANY).fetchnumpy()
-    for table in ("people", "ordered", "parties", "asked", "pairs", "firm_pairs", "openness", "outsiders", "twins", "absent"):
+    for table in (
+        "people",
+        "ordered",
+        "parties",
+        "asked",
+        "pairs",
+        "firm_pairs",
+        "openness",
+        "outsiders",
+        "without",
+        "twins",
+        "absent",
+    ):
         connection.execute(f"DROP TABLE {table}")
     return {name: np.asarray(column) for name, column in found.items()}
 

@@ -30,6 +30,13 @@ class Outsider:
     written_new: int
     in_thread: int
     thread: int
+    without: int
+    later: int
+    later_beside: int
+    later_best: int
+    later_in_it: int
+    later_thread: int
+    later_without: int
 
 
 def features(one: Outsider) -> tuple[tuple[str, str], ...]:
@@ -40,6 +47,10 @@ def features(one: Outsider) -> tuple[tuple[str, str], ...]:
         ("companies met before", _yes(one.firms_met)), ("earlier messages with this sender", one.met), ("days since the last", one.days if one.met else "-"),
         ("this sender's with the best known of the others", one.best_met), ("earlier messages with anybody", one.seen),
         ("this sender's earlier addressings of outsiders", one.written), ("of these, of somebody new", one.written_new),
+        ("this sender's earlier messages to exactly the others", one.without), ("later ones", one.later_without),
+        ("later messages of the thread", one.later_thread), ("later of them with it", one.later_in_it),
+        ("later messages of other threads beside one of the others", one.later_beside), ("with this sender", one.later),
+        ("this sender's with the best known of the others, later", one.later_best),
     ]  # fmt: skip
     if one.twin or one.usual:
         shown.append(("resembles", one.twin or one.usual))
@@ -58,7 +69,7 @@ def sentence(one: Outsider, as_odd: int, compared: int) -> str:
     """Why it is shown, and how many of the outsiders that were compared are as odd."""
     others = one.outsiders - 1
     text = f"{one.address} stands in To or Cc beside {others} other outsider{'s' * (others != 1)}"
-    text += ". " + " ".join(filter(None, (_thread(one), _beside(one), _sender(one), _name(one))))
+    text += ". " + " ".join(filter(None, (_thread(one), _beside(one), _sender(one), _afterwards(one), _name(one))))
     return (
         f"{text} Of {compared} recipients in the window that stand beside another outsider, {as_odd} look{'s' * (as_odd == 1)} as misplaced. "
         "It may have been meant all the same, as with somebody newly introduced: ask the sender."
@@ -91,6 +102,19 @@ def _sender(one: Outsider) -> str:
         return f"The sender {one.sender} had no tie to it before{others}{rate}; {best}."
     last = "the same day" if not one.days else f"{one.days} day{'s' * (one.days != 1)} before"
     return f"The sender {one.sender} had {_messages(one.met)} with it before, the last {last}; {best}."
+
+
+def _afterwards(one: Outsider) -> str:
+    if one.later_beside:
+        return f"Later it shared {_messages(one.later_beside)} of other threads with one of them."
+    if one.later_thread and not one.later_in_it:
+        return f"The thread went on in {_messages(one.later_thread)}, none with it."
+    went_on = max(one.later_best, one.later_without)
+    return (
+        f"Later the sender had {_messages(went_on)} with one of the others, and no other thread brought them together."
+        if went_on
+        else ""
+    )
 
 
 def _name(one: Outsider) -> str:

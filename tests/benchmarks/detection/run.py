@@ -69,11 +69,13 @@ def by_wrong_recipient(ranges: Ranges, asked: argparse.Namespace) -> dict[str, A
     if detector is None:
         _say(f"Misdirected mail: skipped, there is no detector {astray.NAME!r}")
         return {"skipped": f"no detector {astray.NAME!r}"}
-    done = [
-        astray.misdirected(ranges.seeds + number, ranges, detector, ranking=ranking) for number in range(8 if asked.quick else 48)
-    ]
-    _say(astray.told_of_misdirected(done))
-    return astray.plain_misdirected(done)
+    seeds = range(ranges.seeds, ranges.seeds + (8 if asked.quick else 48))
+    after = [astray.misdirected(seed, ranges, detector, ranking=ranking) for seed in seeds]
+    _say(astray.told_of_misdirected(after, "after the fact"))
+    early = partial(ranking, hindsight=False)
+    before = [astray.misdirected(seed, ranges, astray.foreseeing(early), ranking=early) for seed in seeds]
+    _say(astray.told_of_misdirected(before, "from earlier mail alone"))
+    return {**astray.plain_misdirected(after), "from_earlier_mail_alone": astray.plain_misdirected(before)}
 
 
 def _troubles(one: Trial) -> Iterator[str]:

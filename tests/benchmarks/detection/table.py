@@ -40,13 +40,18 @@ def _rows(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
     if "ranked_first" in one.get("behaviour", {}):
         yield from _behaviour(one["behaviour"])
     if "found" in one.get("misdirected", {}):
-        astray = one["misdirected"]
-        yield ("one wrong recipient in one message: ranked first", "82 %"), _share(astray["ranked_first"])
-        yield ("… found", "87 %"), _share(astray["found"])
-        yield (
-            ("… right recipients flagged with it", "0.5 %"),
-            f"{astray['right_flagged']['hits'] / astray['right_flagged']['total']:.2%}",
-        )
+        yield from _astray(one["misdirected"], "one wrong recipient in one message, judged after the fact: ranked first")
+        if earlier := one["misdirected"].get("from_earlier_mail_alone"):
+            yield from _astray(earlier, "the same from earlier mail alone, as the literature does: ranked first")
+
+
+def _astray(one: Mapping[str, Any], title: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Titles are keys of a row: those of the second judgement say whose they are."""
+    again = " (from earlier mail alone)" if "earlier" in title else ""
+    yield (title, "82 %"), _share(one["ranked_first"])
+    yield (f"… found{again}", "87 %"), _share(one["found"])
+    flagged = one["right_flagged"]
+    yield (f"… right recipients flagged with it{again}", "0.5 %"), f"{flagged['hits'] / flagged['total']:.2%}"
 
 
 def _behaviour(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -1,12 +1,13 @@
 """One wrong recipient in a message: drawn as slips happen, put in openly, and sought by the detector `misdirected` among the right ones.
 
-The order is that of time: what lies before the window is history, mail of people inside it is the exam, and of what follows a mail
-nothing is known when it is judged. A recipient is found, or wrongly flagged, if the detector reports it; ranks are by its score.
+The order is that of time: what lies before the window is history, mail of people inside it is the exam. It is judged twice: as the literature
+does, from earlier mail alone, and as the detector does, which comes after the fact and knows what followed. A recipient is found, or wrongly
+flagged, if the detector reports it, or if the same threshold would; ranks are by score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,12 +19,23 @@ from benchmarks.detection.misdirected.communities import community_mail
 from benchmarks.detection.misdirected.injection import Stray, injected
 from benchmarks.detection.organisation import Ranges, found
 from benchmarks.detection.records import START, key_of, observations
+from forensics.detectors.misdirected.weighing import THRESHOLD
 from forensics.incident import Incident
-from forensics.model import Window
+from forensics.model import Finding, Verdict, Window
 from forensics.plugins import Detector, Scope, discover
 from forensics.policy import Policy
 
-__all__ = ["Misdirected", "Wrong", "detector", "injected", "misdirected", "plain_misdirected", "threshold", "told_of_misdirected"]
+__all__ = [
+    "Misdirected",
+    "Wrong",
+    "detector",
+    "foreseeing",
+    "injected",
+    "misdirected",
+    "plain_misdirected",
+    "threshold",
+    "told_of_misdirected",
+]
 
 NAME = "misdirected"
 ALLOWED = 0.005  # of right recipients that may be flagged
@@ -65,6 +77,17 @@ class Misdirected:
 def detector() -> Detector | None:
     """The detector, if there is one."""
     return next((one.plugin for one in discover("detectors") if one.name == NAME and one.plugin is not None), None)
+
+
+def foreseeing(ranking: Ranking) -> Detector:
+    """What the detector would report if it knew earlier mail only: `ranking` is its own without hindsight."""
+
+    def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Finding]:
+        for key, address, score in ranking(connection, scope):
+            if score >= THRESHOLD:
+                yield Finding(NAME, address, Verdict.POSSIBLE, score, "by earlier mail alone", message_key=key)
+
+    return Detector(NAME, "Who would look misplaced before a message is sent?", detect)
 
 
 def _by_findings(asked: Detector) -> Ranking:
@@ -113,7 +136,7 @@ def _compared(
         accompanied += len(others) if len(addresses) > 1 else 0
         flagged += sum((key, one) in reported for one in rest)
         right_scores += [one for one in others if one > 0]
-        if stray:
+        if stray and not stray.is_carried:
             score = said.get(address, 0.0)
             is_first = score > max(others, default=0.0)
             wrong.append(Wrong(stray, len(others), sender, score, is_first, (key, address) in reported))
@@ -180,11 +203,11 @@ def _breakdown(done: Sequence[Misdirected]) -> list[tuple[str, str, Share, Share
     ]
 
 
-def told_of_misdirected(done: Sequence[Misdirected]) -> str:
-    """The figures as people read them."""
+def told_of_misdirected(done: Sequence[Misdirected], judged: str) -> str:
+    """The figures as people read them; `judged` says from what."""
     shares = _shares(done)
     lines = [
-        f"Misdirected mail: {len(done)} organisations, {sum(one.messages for one in done):,} messages",
+        f"Misdirected mail, judged {judged}: {len(done)} organisations, {sum(one.messages for one in done):,} messages",
         f"  wrong recipient ranked first  {shares['ranked_first'].told()}   target above 82 %",
         f"  found                         {shares['found'].told()}   target 87 %",
         f"  right recipients flagged      {shares['right_flagged'].told()}   at most 0.5 %",

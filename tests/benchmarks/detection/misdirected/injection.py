@@ -1,14 +1,15 @@
 """Wrong recipients: one put into a few mails inside the window, drawn as slips happen, from what was known at that moment.
 
 The literature on misdirected mail draws a wrong recipient from the sender's address book, with or without the same first letters as a
-right one, or from elsewhere (Carvalho and Cohen, SDM 2007); mistyped addresses are added here.
+right one, or from elsewhere (Carvalho and Cohen, SDM 2007); mistyped addresses are added here. Where a thread goes on, answers to all
+carry the wrong one on until somebody notices: those mails are no exam of their own, nor is it a right recipient of them.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.detection.organisation import Mail, Organisation
 from benchmarks.detection.records import key_of
@@ -17,16 +18,32 @@ __all__ = ["Stray", "injected"]
 
 SHARE = 0.04  # of people's mails inside the window that get a wrong recipient: so few that it cannot be learnt from them
 _WAYS = (("namesake", 3), ("own correspondent", 3), ("correspondent of others", 2), ("mistyped", 1), ("wrong provider", 1))
+_CARRIED = 0.5  # of the next mails of the thread, each time
+_THREAD_DAYS = 30
 _LETTERS = 3  # that a namesake shares with a right recipient: what a mail program completes
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """How a wrong recipient was chosen, how many mails its sender had written to outsiders, and whether a right one is of its company."""
+    """How a wrong recipient was chosen, how many mails its sender had written to outsiders, and whether a right one is of its company.
+
+    `is_carried`: it stands there because an answer went to all.
+    """
 
     way: str
     written: int
     same_company: bool
+    is_carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Slip:
+    """A wrong recipient in a thread that may go on among these right ones."""
+
+    at: float
+    address: str
+    stray: Stray
+    right: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -48,9 +65,15 @@ def injected(organisation: Organisation, mails: Sequence[Mail]) -> dict[str, tup
     """Put a wrong recipient openly into some mails, which are in order of time: message key -> (address, how it came there)."""
     rng, known = organisation.rng("misdirected"), _Known()
     truth: dict[str, tuple[str, Stray]] = {}
+    slips: dict[str, _Slip] = {}  # by subject
     for number, mail in enumerate(mails):
         right = [one for one in (*mail.to, *mail.cc) if one.rpartition("@")[2] not in organisation.domains]
-        if mail.at >= 0 and mail.kind == "person" and right and rng.random() < SHARE:
+        slip = slips.pop(mail.subject, None)
+        if slip and _goes_on(slip, mail) and rng.random() < _CARRIED:
+            mail.cc = (*mail.cc, slip.address)
+            truth[key_of(organisation.shape, number, mail)] = slip.address, replace(slip.stray, is_carried=True)
+            slips[mail.subject] = slip
+        elif mail.at >= 0 and mail.kind == "person" and right and rng.random() < SHARE:
             way = rng.choices([name for name, _ in _WAYS], [weight for _, weight in _WAYS])[0]
             address = _stray(organisation, rng, way, rng.choice(right), mail.sender, known)
             if address and address not in (*mail.to, *mail.cc):
@@ -58,9 +81,22 @@ def injected(organisation: Organisation, mails: Sequence[Mail]) -> dict[str, tup
                 mail.to, mail.cc = (*mail.to, address) if in_to else mail.to, mail.cc if in_to else (*mail.cc, address)
                 domain = address.rpartition("@")[2]
                 same = domain not in organisation.names.freemail and any(one.endswith(f"@{domain}") for one in right)
-                truth[key_of(organisation.shape, number, mail)] = address, Stray(way, known.written.get(mail.sender, 0), same)
+                stray = Stray(way, known.written.get(mail.sender, 0), same)
+                truth[key_of(organisation.shape, number, mail)] = address, stray
+                slips[mail.subject] = _Slip(mail.at, address, stray, frozenset(right))
         known.learn(mail, right)
     return truth
+
+
+def _goes_on(slip: _Slip, mail: Mail) -> bool:
+    """Whether a mail of the same subject belongs to the thread, so that an answer to all could carry the wrong recipient on."""
+    parties = {mail.sender, *mail.to, *mail.cc}
+    return (
+        mail.kind in {"person", "incoming"}
+        and mail.at - slip.at < _THREAD_DAYS
+        and slip.address not in parties
+        and not slip.right.isdisjoint(parties)
+    )
 
 
 def _stray(organisation: Organisation, rng: random.Random, way: str, near: str, sender: str, known: _Known) -> str:
