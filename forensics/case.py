@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTEMPTS",
     "CONTRACT",
+    "NO_TIME",
     "REVEALED",
     "Case",
     "CaseError",
@@ -82,6 +83,8 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
     "timeline": ("datetime", "timestamp", "timestamp_desc", "message", "source", "message_key", "recipient", "outcome"),
 }  # fmt: skip
 
+
+NO_TIME = "Not a time"  # Plaso's words, in timestamp_desc, for an event at 1970-01-01 of which nobody knows when it was
 
 # columns that count, everywhere: numbers also in a table without rows. `credentials` of a message may be unknown, so there it is text.
 _COUNTS = frozenset({

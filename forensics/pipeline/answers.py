@@ -20,6 +20,7 @@ from forensics.pipeline.precautions import PRECAUTIONS, precaution_rows
 from forensics.pipeline.remarks import remarks
 from forensics.pipeline.second_pass import Content
 from forensics.pipeline.sign_ins import SIGN_INS, Copied, sign_in_rows
+from forensics.pipeline.timeline import timeline_rows
 from forensics.policy import Policy
 from forensics.verdicts import COHORT_REASON
 
@@ -78,12 +79,6 @@ ORDER BY min(v.verdict_rank), max(v.score) DESC, count(DISTINCT v.message_key) D
 """
 _SUPPRESSED = "SELECT address, min(utc) AS utc, string_agg(DISTINCT note, ', ' ORDER BY note) AS notes FROM statements WHERE kind = 'suppression' GROUP BY address ORDER BY address"
 
-_EVENTS = {
-    "fetched": "Copy opened or clicked", "delivered": "Copy delivered", "refused_after_data": "Copy refused after its content was sent",
-    "deferred": "Copy deferred", "accepted": "Copy accepted for delivery", "bounced": "Copy bounced", "rejected": "Copy rejected",
-    "suppressed": "Copy suppressed by the provider", "sandboxed": "Copy kept in a sandbox", "": "Copy named in a header",
-}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -125,7 +120,7 @@ def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
     copies = _rows(connection, _COPIES)
     tables["copies"] = [_copy_row(row, asked) for row in copies]
     tables["unexpected_recipients"], hints = _recipient_rows(connection, asked)
-    tables["timeline"] = _timeline(copies)
+    tables["timeline"] = timeline_rows(copies)
     collectors = frozenset(row["address"] for row in tables["unexpected_recipients"] if row["verdict"] != "possible")
     affected = _affected(facts, asked)
     tables["people"] = affected_people(affected, asked.policy, collectors)
@@ -391,26 +386,6 @@ def _suppression_sentence(suppressed: Mapping[str, Any]) -> str:
 def is_trace(notes: str) -> bool:
     """Whether a suppression came about by mail that was sent: a hard bounce or a complaint, not an entry by hand."""
     return "HardBounce" in notes or "SpamComplaint" in notes
-
-
-def _timeline(copies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Events of unexpected copies in Timesketch's columns; a record without a time of its own stands at the message's."""
-    events = []
-    for row in copies:
-        at = row["utc"] or row["sent_at"]
-        if at is None:
-            continue
-        what = _EVENTS[row["outcome"]]
-        events.append({
-            "datetime": zulu(at), "timestamp": round(at.timestamp() * 1_000_000), "timestamp_desc": what,
-            "message": f"{what}: {row['address']} ({row['verdict']})", "source": f"{row['source']}:{row['kind']}",
-            "message_key": row["message_key"], "recipient": row["address"], "outcome": row["outcome"] or row["proof"],
-        })  # fmt: skip
-    unique = {tuple(event.items()): event for event in events}
-    return sorted(
-        unique.values(),
-        key=lambda one: (one["timestamp"], one["message_key"], one["recipient"], one["timestamp_desc"], one["source"]),
-    )
 
 
 def _affected(facts: _Facts, asked: Asked) -> list[Affected]:

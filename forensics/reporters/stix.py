@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from forensics.case import Case, CaseError, write_file
+from forensics.case import NO_TIME, Case, CaseError, write_file
 from forensics.csvform import csv_sha256
 from forensics.legible import shown
 from forensics.plugins import Reporter
@@ -28,7 +28,7 @@ _OURS = uuid.UUID(
     "6a2f9c1e-0d57-5b7e-9a44-5d1f3f0c7b21"
 )  # names of this case's objects: UUIDv5, so that the same case has the same ids
 _TIME = re.compile(r"(?:19[89]\d|20\d\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
-_NO_TIME = "1980-01-01T00:00:00Z"  # of a case without a single date
+_NO_DATE = "1980-01-01T00:00:00Z"  # of a case without a single date
 _CONFIDENCE = {"confirmed": 85, "probable": 50}  # High and Med of the scale in STIX 2.1 appendix A; a verdict is no probability
 _ADDRESS = re.compile(r"[^\s@<>,;:()\"]{1,200}@[A-Za-z0-9.-]{1,250}[A-Za-z0-9]")
 _VISIBLE = frozenset({"to", "cc"})
@@ -120,9 +120,10 @@ def _time(value: object) -> str:
 
 def _moment(case: Case, summary: Mapping[str, Any]) -> str:
     """When the case's last copy went, else when its window ends or starts: never the time at which this is written."""
-    found = [time for time in map(_time, case.read("timeline")["datetime"]) if time]
+    timeline = case.read("timeline")
+    found = [time for time in map(_time, timeline["datetime"][timeline["timestamp_desc"] != NO_TIME]) if time]
     window = summary.get("window", {})
-    last = max(found, default="") or _time(window.get("end")) or _time(window.get("start")) or _NO_TIME
+    last = max(found, default="") or _time(window.get("end")) or _time(window.get("start")) or _NO_DATE
     return f"{last[:19]}.{last[20:-1][:3]:0<3}Z"  # `created` has milliseconds, neither more nor fewer (section 3.2)
 
 

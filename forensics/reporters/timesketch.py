@@ -13,13 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from forensics.case import Case, aside
+from forensics.case import NO_TIME, Case, aside
 from forensics.model import EPOCH
 from forensics.plugins import Reporter
 
-__all__ = ["NO_TIME", "REPORTER", "events"]
+__all__ = ["REPORTER", "events"]
 
-NO_TIME = "Not a time"  # Plaso's words for an event at 1970-01-01 of which nobody knows when it was
 _LONGEST = 32_000  # bytes of a field; from 32,766 on Lucene refuses a keyword
 _SUCCESS, _FAILURE = frozenset({"delivered", "fetched"}), frozenset({"rejected", "bounced", "suppressed", "sandboxed"})
 _SHOWN = frozenset({"to", "cc"})
@@ -28,7 +27,7 @@ _SECOND = re.compile(r"~\d{1,9}")  # the end of a key that two different message
 
 
 def events(case: Case) -> Iterator[dict[str, Any]]:
-    """The rows of timeline.csv in their order; then, as "Not a time", each copy of which neither record nor message has a time.
+    """The dated rows of timeline.csv in their order; then, as "Not a time", each copy of which neither record nor message has a time.
 
     Tags: `blind_copy` or `visible_copy`, the verdict, and `undated`. `email.bcc.address` holds the unexpected recipient, or
     `email.to.address` and `email.cc.address` where a header shows it; no other address is told.
@@ -39,6 +38,8 @@ def events(case: Case) -> Iterator[dict[str, Any]]:
     for row in copies:
         roles.setdefault(_copy(row), set()).add(str(row["role"]))
     for row in case.read("timeline").to_dict("records"):
+        if row["timestamp_desc"] == NO_TIME:
+            continue  # told below, with what its record knows of the copy
         copy = _copy(row)
         yield {**_stamped(int(row["timestamp"])), **_event(row, verdicts.get(copy, ""), roles.get(copy, set()))}
     for row in _undated(case, copies):
@@ -59,7 +60,7 @@ def _copy(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def _undated(case: Case, copies: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
-    """Copies that timeline.csv leaves out for want of a time, each combination of what is told of it once."""
+    """Copies that have no time, each combination of what is told of it once."""
     frames = map(case.read, ("exposed_messages", "possible_messages", "not_delivered"))
     dated = {str(key) for frame in frames for key in frame["message_key"][frame["sent_at"].astype(str) != ""]}
     found = [row for row in copies if not str(row["outcome_at"]) and str(row["message_key"]) not in dated]

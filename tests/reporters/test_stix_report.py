@@ -13,7 +13,7 @@ import stix2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forensics.case import CONTRACT, Case, CaseError
+from forensics.case import CONTRACT, NO_TIME, Case, CaseError
 from forensics.csvform import csv_sha256
 from forensics.reporters import stix
 from forensics.stix import load_indicators
@@ -112,6 +112,18 @@ def test_a_case_without_rows_has_the_incidents_indicators(tmp_path: Path) -> Non
     target, found = written(tmp_path, empty)
     assert load_indicators(target)[0].addresses == frozenset()
     assert found["identity"][0].name == "Organisation not named"
+
+
+def test_an_undated_copy_does_not_date_the_case(tmp_path: Path) -> None:
+    undated = dict.fromkeys(CONTRACT["timeline"], "") | {
+        "datetime": "1970-01-01T00:00:00Z",
+        "timestamp": 0,
+        "timestamp_desc": NO_TIME,
+    }
+    _, alone = written(tmp_path, **(full() | {"timeline": [undated]}))
+    _, without = written(tmp_path, **(full() | {"timeline": []}))
+    assert alone["report"][0].published == without["report"][0].published
+    assert alone["report"][0].published.year == 2025
 
 
 def test_each_pattern_is_one_comparison(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics.case import CONTRACT, Case
+from forensics.case import CONTRACT, NO_TIME, Case
 from forensics.csvform import csv_blocks, rows_of
 from forensics.model import EPOCH
 from forensics.reporters import timesketch
@@ -126,7 +126,10 @@ def message(key: str, sent_at: str) -> dict[str, Any]:
 def test_a_copy_without_any_time_stands_apart_as_not_a_time(tmp_path: Path) -> None:
     found = lines(
         tmp_path,
-        timeline=[event(message_key="dated@acme.example")],
+        timeline=[
+            event(message_key="dated@acme.example"),
+            event(message_key="undated@acme.example", datetime="1970-01-01T00:00:00Z", timestamp=0, timestamp_desc=NO_TIME),
+        ],
         copies=[
             copy(message_key="dated@acme.example", outcome_at=""),  # the message has a time, and the event stands there
             copy(message_key="undated@acme.example", outcome_at="", role="bcc", proof="accepted"),
@@ -135,7 +138,7 @@ def test_a_copy_without_any_time_stands_apart_as_not_a_time(tmp_path: Path) -> N
         exposed_messages=[message("dated@acme.example", "2025-09-18T10:01:02Z"), message("undated@acme.example", "")],
     )
     assert [one["message_key"] for one in found] == ["dated@acme.example", "undated@acme.example"]
-    assert found[1]["timestamp_desc"] == timesketch.NO_TIME
+    assert found[1]["timestamp_desc"] == NO_TIME
     assert found[1]["datetime"] == "1970-01-01T00:00:00.000000+00:00"
     assert found[1]["timestamp"] == 0
     assert found[1]["tag"] == ["blind_copy", "confirmed", "undated"]

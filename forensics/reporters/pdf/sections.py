@@ -268,7 +268,7 @@ def _unknown(told: Told) -> Iterator[Block]:
     undated = _undated(told)
     if undated:
         yield para(
-            f"Without any time of their own or of their message: {_many(undated, 'record')} of unexpected copies. They stand in copies.csv, and timeline.csv cannot hold them."
+            f"Without any time of their own or of their message: {_many(undated, 'record')} of unexpected copies. They stand in copies.csv, and at the end of timeline.csv as “Not a time”."
         )
     yield heading("Records that could not be read", 2)
     reasons = list(told.of("defects").get("by_reason") or [])
