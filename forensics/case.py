@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTEMPTS",
+    "BESIDE",
     "CONTRACT",
     "NO_TIME",
     "REVEALED",
@@ -83,6 +84,8 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
     "timeline": ("datetime", "timestamp", "timestamp_desc", "message", "source", "message_key", "recipient", "outcome"),
 }  # fmt: skip
 
+# tables that follow from the contract's; a case of an older version may lack them
+BESIDE = ("person_groups", "sign_ins", "locked_attachments", "precautions", "attachments")
 
 NO_TIME = "Not a time"  # Plaso's words, in timestamp_desc, for an event at 1970-01-01 of which nobody knows when it was
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from forensics.case import CONTRACT, SCHEMA_VERSION, Case, CaseError, aside
+from forensics.case import BESIDE, CONTRACT, SCHEMA_VERSION, Case, CaseError, aside
 from forensics.csvform import csv_sha256, rows_of
 from forensics.legible import shown
 from forensics.plugins import Reporter
@@ -25,7 +25,7 @@ _APPLICATION = 0x666F7265  # "fore": tells `file` and people whose file it is
 _WHOLE = 1 << 40  # characters: no cell is cut here
 _INTEGERS = frozenset({
     "rank", "messages", "delivered", "bounced", "blind", "senders", "start", "end", "records", "timestamp",
-    "credentials", "personal_data", "seq",
+    "credentials", "personal_data", "seq", "bytes",
 })  # fmt: skip
 _REALS = frozenset({"score"})
 _KEYS = {
@@ -99,14 +99,15 @@ def write(case: Case, folder: Path) -> list[Path]:
 
 
 def _fill(connection: sqlite3.Connection, case: Case) -> dict[str, str]:
-    """Every table of the contract, and `person_groups` where the case has it. Hashes of the CSV files by their names."""
+    """Every table of the contract, and those beside them that the case has. Hashes of the CSV files by their names."""
     hashes = {}
     for name in CONTRACT:
         frame = case.read(name)
         hashes[f"{name}.csv"] = csv_sha256(frame)
         _add(connection, name, frame)
-    with suppress(CaseError):  # a case of an older version has none
-        _add(connection, "person_groups", case.read("person_groups"))
+    for name in BESIDE:
+        with suppress(CaseError):  # a case of an older version has none
+            _add(connection, name, case.read(name))
     return hashes
 
 

@@ -1,26 +1,40 @@
-"""Every table of the contract as CSV that a spreadsheet may open."""
+"""Every table as CSV that a spreadsheet may open: those of the contract, and those that follow from them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from forensics.case import CONTRACT, Case, aside
+from forensics.case import BESIDE, CONTRACT, Case, CaseError, aside
 from forensics.csvform import csv_blocks, neutral, rows_of
+from forensics.legible import shown
 from forensics.plugins import Reporter
 
 __all__ = ["REPORTER", "neutral"]
 
 
 def write(case: Case, folder: Path) -> list[Path]:
-    """One CSV a table, mode 0600, whole or not at all: UTF-8, RFC 4180 line ends and quoting, header row, rows in the table's order."""
+    """One CSV a table, mode 0600, whole or not at all: UTF-8, RFC 4180 line ends and quoting, header row, rows in the table's order.
+
+    A table beside the contract's is left out where the case has none, being of an older version.
+    """
     written = []
     for name in CONTRACT:
-        target = folder / f"{name}.csv"
         frame = case.read(name)
-        with aside(target) as place, place.open("wb") as stream:
-            stream.writelines(csv_blocks(frame.columns, rows_of(frame)))
-        written.append(target)
+        written.append(_csv(folder / f"{name}.csv", frame.columns, rows_of(frame)))
+    for name in BESIDE:
+        with suppress(CaseError):
+            frame = case.read(name)
+            legible = ([shown(str(cell)) for cell in row] for row in rows_of(frame))
+            written.append(_csv(folder / f"{name}.csv", frame.columns, legible))
     return written
+
+
+def _csv(target: Path, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Path:
+    with aside(target) as place, place.open("wb") as stream:
+        stream.writelines(csv_blocks(columns, rows))
+    return target
 
 
 REPORTER = Reporter("csv", "All tables as CSV", write)

@@ -12,13 +12,12 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from forensics.case import BESIDE as NAMES
 from forensics.case import CONTRACT, Case, CaseError
 from forensics.pipeline.answers import BESIDE
-from forensics.plugins import discover
-from forensics.reporters import locked_attachments, precautions, sign_ins, xlsx
+from forensics.reporters import tables, xlsx
 from forensics.reporters.html import page
 
-REPORTERS = {"sign_ins": sign_ins, "locked_attachments": locked_attachments, "precautions": precautions}
 HOSTILE = ('=HYPERLINK("http://evil.example")', "<script>alert(1)</script>", "a\x1b[2Jb\u202ec", "{{7*7}}", "W" * 40_000)
 
 
@@ -49,10 +48,19 @@ def full(text: str) -> FakeCase:
     })  # fmt: skip
 
 
+def written(case: FakeCase, folder: Path) -> dict[str, Path]:
+    folder.mkdir(exist_ok=True)
+    return {place.stem: place for place in tables.write(cast("Case", case), folder)}
+
+
+def test_every_table_beside_the_contracts_is_known_to_the_reporters() -> None:
+    assert {*BESIDE, "person_groups"} == set(NAMES)
+
+
 @pytest.mark.parametrize("name", sorted(BESIDE))
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_csv_has_every_row_and_no_formula(tmp_path: Path, name: str, text: str) -> None:
-    (place,) = REPORTERS[name].REPORTER.write(cast("Case", full(text)), tmp_path)
+    place = written(full(text), tmp_path)[name]
     assert place.name == f"{name}.csv"
     assert place.stat().st_mode & 0o777 == 0o600
     with place.open(encoding="utf-8", newline="") as stream:
@@ -64,9 +72,9 @@ def test_the_csv_has_every_row_and_no_formula(tmp_path: Path, name: str, text: s
 
 @pytest.mark.parametrize("name", sorted(BESIDE))
 def test_an_empty_table_is_a_file_with_its_header_and_an_older_case_has_none(tmp_path: Path, name: str) -> None:
-    (place,) = REPORTERS[name].REPORTER.write(cast("Case", FakeCase()), tmp_path)
+    place = written(FakeCase(), tmp_path)[name]
     assert place.read_bytes().decode() == ",".join(BESIDE[name]) + "\r\n"
-    assert REPORTERS[name].REPORTER.write(cast("Case", FakeCase(is_old=True)), tmp_path) == []
+    assert written(FakeCase(is_old=True), tmp_path / "old").keys() == CONTRACT.keys()
 
 
 def test_the_page_shows_them_and_keeps_possible_ones_apart() -> None:
@@ -105,11 +113,7 @@ def test_no_text_escapes_on_the_page(text: str) -> None:
 def test_the_workbook_has_a_sheet_of_each_and_possible_ones_on_their_own(tmp_path: Path) -> None:
     (place,) = xlsx.REPORTER.write(cast("Case", full("=1+1")), tmp_path)
     book = openpyxl.load_workbook(place)
-    for name, both in (("Sign-ins", True), ("Locked attachments", True), ("Precautions", False)):
+    for name, both in (("Sign-ins", True), ("Locked attachments", True), ("Attachments", True), ("Precautions", False)):
         assert book[name].max_row == (2 if both else 3)
         assert (f"{name}, possible" in book.sheetnames) == both
         assert {cell.data_type for row in book[name].iter_rows(min_row=2) for cell in row} <= {"s", "n", "inlineStr"}
-
-
-def test_all_three_are_found_as_reporters() -> None:
-    assert set(BESIDE) <= {one.name for one in discover("reporters")}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forensics.case import CONTRACT, Case, CaseError
+from forensics.case import BESIDE, CONTRACT, Case, CaseError
 from forensics.csvform import csv_sha256
 from forensics.people import PERSON_GROUPS
 from forensics.reporters import sqlite
@@ -31,9 +31,9 @@ class Tables:
         self.rows, self.summary = rows, told or {}
 
     def read(self, name: str) -> pd.DataFrame:
-        if name == "person_groups" and name not in self.rows:
+        if name in BESIDE and name not in self.rows:
             raise CaseError(name)
-        return pd.DataFrame(self.rows.get(name, []), columns=list(CONTRACT.get(name, PERSON_GROUPS)))
+        return pd.DataFrame(self.rows.get(name, []), columns=list(CONTRACT.get(name) or self.rows[name][0]))
 
 
 def row(table: str, **values: Any) -> dict[str, Any]:
@@ -149,9 +149,15 @@ def test_metadata_name_the_case_its_custody_and_the_hash_of_each_table(tmp_path:
     assert {name for name in metadata if name.startswith("sha256 ")} == {f"sha256 {name}.csv" for name in CONTRACT}
 
 
-def test_groups_of_persons_are_a_table_where_the_case_has_them(tmp_path: Path) -> None:
-    with database(tmp_path, person_groups=[dict.fromkeys(PERSON_GROUPS, "x")]) as connection:
+def test_tables_beside_the_contracts_are_there_where_the_case_has_them(tmp_path: Path) -> None:
+    sized = [{"message_key": "m1@acme.example", "name": name, "bytes": size} for name, size in (("a.pdf", "12"), ("b.pdf", ""))]
+    with database(tmp_path, person_groups=[dict.fromkeys(PERSON_GROUPS, "x")], attachments=sized) as connection:
         assert connection.execute("SELECT count(*) FROM person_groups").fetchone() == (1,)
+        assert connection.execute("SELECT name, bytes FROM attachments ORDER BY name").fetchall() == [
+            ("a.pdf", 12),
+            ("b.pdf", ""),
+        ]
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'sign_ins'").fetchone() == (0,)
 
 
 def test_a_failure_leaves_the_file_that_was_there(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from forensics.case import Case, CaseError
+from forensics.case import BESIDE, Case, CaseError
 from forensics.decisions import Decision, decisions, standing
 from forensics.reporters.xlsx.appearances import appearances
 from forensics.reporters.xlsx.book import Sheet
@@ -31,6 +31,7 @@ _SAYS = {
     "timeline": "One event of an unexpected copy",
     "sign_ins": "One account and one stretch of time in which its codes or links could be used: what to look for in that service's sign-in log",
     "locked_attachments": "One locked attachment, and whether its password was copied out as well; no password was tried",
+    "attachments": "One attachment that was copied out, of a message whose content was read; without a size where its bytes are not in the evidence",
     "precautions": "One secret that no mail shows and the attack could read where it ran: where to revoke it, and what to check",
 }
 _BY_MESSAGE = "One person in one message: as sender, in To or in Cc, with the kinds of data and credentials found in it; ? where it was not examined in full"
@@ -40,10 +41,8 @@ _NAMES = {
     "unexpected_recipients": "Recipients", "copies": "Copies", "credentials": "Credentials",
     "credential_occurrences": "Credential places", "personal_data": "Personal data", "coverage": "Coverage", "defects": "Defects",
     "timeline": "Timeline", "sign_ins": "Sign-ins", "locked_attachments": "Locked attachments", "precautions": "Precautions",
+    "attachments": "Attachments",
 }  # fmt: skip
-_BESIDE = frozenset(
-    {"sign_ins", "locked_attachments", "precautions"}
-)  # what follows from the contract's tables; an older case has none
 _WHOLE = frozenset(
     {"exposed_messages", "possible_messages", "not_delivered", "coverage", "defects", "precautions"}
 )  # never split by verdict
@@ -97,7 +96,7 @@ def sheets_of(tables: Tables) -> Iterator[Sheet]:
     stands = tables.stands()
     later: list[Sheet] = []
     for table in _NAMES:
-        frame = tables.beside(table) if table in _BESIDE else tables.read(table)
+        frame = tables.beside(table) if table in BESIDE else tables.read(table)
         if frame is None:
             continue
         if table in _WHOLE:
