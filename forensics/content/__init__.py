@@ -49,12 +49,13 @@ class _Budget:
         return Limits(limits.member_bytes, self.left, self.members, limits.depth, seconds, limits.child_memory)
 
 
-def texts(body: Body, readers: Sequence[Reader], limits: Limits) -> Iterator[Text | Unread]:
+def texts(body: Body, readers: Sequence[Reader], limits: Limits, sizes: dict[str, int] | None = None) -> Iterator[Text | Unread]:
     """Everything that can be searched in one message, and a list of what could not be read, depth first, in order.
 
     Each path occurs for one part only (a second one gets `~2`). A reader of a definite format comes before those of
     plain text and of the unreadable; where two definite ones accept a part (a polyglot), both read it. A reader that
     raises costs its part, never the message. The memory held is that of one part a level, not of the whole message.
+    `sizes` takes in the bytes of each attachment, by path, whether it could be read or not.
     """
     budget = _Budget(time.monotonic() + limits.seconds, limits.total_bytes, limits.members)
     paths: dict[str, int] = {}
@@ -73,6 +74,8 @@ def texts(body: Body, readers: Sequence[Reader], limits: Limits) -> Iterator[Tex
             yield item
         else:
             part = _with_own_path(item, paths)
+            if sizes is not None and part.path.startswith("attachment:"):
+                sizes[part.path] = len(part.data)
             if reason := budget.late(limits) or budget.refusal(part, limits):
                 yield Unread(part.path, reason)
                 if path and budget.members <= 0:

@@ -15,6 +15,7 @@ from forensics.evidence import Item
 from forensics.incident import Incident
 from forensics.model import Leak
 from forensics.people import Affected, Clues, affected_people, person_groups
+from forensics.pipeline.attachments import ATTACHMENTS, attachment_rows
 from forensics.pipeline.locked import LOCKED_ATTACHMENTS, locked_attachments
 from forensics.pipeline.precautions import PRECAUTIONS, precaution_rows
 from forensics.pipeline.remarks import remarks
@@ -28,7 +29,7 @@ __all__ = ["BESIDE", "Answers", "Asked", "answer"]
 
 # tables beside those of the contract: what follows from them
 BESIDE: Mapping[str, tuple[str, ...]] = {
-    "sign_ins": SIGN_INS, "locked_attachments": LOCKED_ATTACHMENTS, "precautions": PRECAUTIONS,
+    "sign_ins": SIGN_INS, "locked_attachments": LOCKED_ATTACHMENTS, "precautions": PRECAUTIONS, "attachments": ATTACHMENTS,
 }  # fmt: skip
 
 _SEVERITIES = ("critical", "high", "medium", "low")
@@ -128,6 +129,7 @@ def answer(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Answers:
     tables["sign_ins"] = sign_in_rows(_copied(facts, copies, asked.places), _lifetimes(asked.contents))
     flagged = {row["message_key"]: row for row in facts.flagged}
     tables["locked_attachments"] = locked_attachments(connection, [*asked.contents, *asked.others], flagged, asked.places)
+    tables["attachments"] = attachment_rows(asked.contents, flagged, asked.places)
     tables["precautions"] = precaution_rows(connection, asked.incident, asked.policy)
     return Answers(tables, hints)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -74,6 +74,9 @@ class Content:
     mentions: frozenset[str]
     attachments: tuple[str, ...]
     flagged: bool = True
+    sizes: Mapping[str, int] = field(
+        default_factory=dict, hash=False
+    )  # bytes of those attachments whose bytes are there, by name
     clues: Clues = NO_CLUES  # who may be one person, and live where; never stored as it stands
     locked: tuple[Unread, ...] = ()  # attachments that a password opens, or may: an archive as a whole; names redacted
     lifetimes: frozenset[tuple[str, int]] = (
@@ -176,7 +179,8 @@ def _by_id(name: str, member: Member, here: Sequence[Wanted], batch: ContentBatc
 def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Content:
     try:
         body = content if isinstance(content, Body) else _body_in(content, one)
-        found = list(texts(body, readers(), batch.limits))
+        sizes: dict[str, int] = {}
+        found = list(texts(body, readers(), batch.limits, sizes))
         rules = load_rules(*batch.rules)
         shown = [text for text in found if isinstance(text, Text)]
         scanned = scan(shown, rules, batch.key, one.sent_at)
@@ -190,10 +194,14 @@ def _read(one: Wanted, content: Body | list[bytes], batch: ContentBatch) -> Cont
         unread.append(Unread("message", f"only the first {BODY_BYTES >> 20} MiB were read"))
     if not one.flagged:
         return Content(one.message_key, one.has_body, "", tuple(scanned.leaks), tuple(unread), frozenset(), (), flagged=False)
-    names = {part.removeprefix("attachment:") for part in (item.part for item in found) if part.startswith("attachment:")}
+    parts = sizes.keys() | {item.part for item in found if item.part.startswith("attachment:")}
+    names = {part: redact(part.removeprefix("attachment:"), rules) for part in sorted(parts)}
+    known: dict[str, int] = {}  # names that differ only in what is redacted are one: the larger counts
+    for part, size in sizes.items():
+        known[names[part]] = max(size, known.get(names[part], 0))
     return Content(
         one.message_key, one.has_body, subject, tuple(scanned.leaks), tuple(unread), mentioned(shown),
-        tuple(sorted(redact(name, rules) for name in names)), clues=clues_in(shown),
+        tuple(sorted(set(names.values()))), sizes=known, clues=clues_in(shown),
         locked=_locks(unread, rules), lifetimes=_lifetimes(scanned.leaks, rules),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.addresses import addresses_in, canonical, domain_of, is_within
-from forensics.case import Case, write_file
+from forensics.case import Case, CaseError, write_file
 from forensics.obligations import CAUTION
 from forensics.plugins import Reporter
 from forensics.severity import category_of
@@ -82,7 +82,7 @@ def facts(case: Readable) -> dict[str, Any]:
         "clocks": [{name: row[name] for name in _CLOCK} for row in counted.obligations() if row["clock"]],
         "messages": _messages(exposed, summary),
         "possible_messages_not_counted_above": len(case.read("possible_messages")),
-        "attachments": _attachments(exposed),
+        "attachments": _attachments(exposed, case),
         "people": _people(_of_exposed(case.read("people")), counted),
         "records_by_kind": tallied(personal["kind"]),
         "records": _records(personal),
@@ -156,15 +156,27 @@ def _messages(exposed: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _attachments(exposed: pd.DataFrame) -> dict[str, Any]:
-    """Names of attachments, counted by what they end in. Sizes are not in the tables: bytes are unknown, not none."""
+def _attachments(exposed: pd.DataFrame, case: Readable) -> dict[str, Any]:
+    """Names of attachments, counted by what they end in, and their bytes; null, not 0, where one of them is not known."""
     names = [name for cell in exposed["attachments"] for name in str(cell).split("; ") if name]
     return {
         "named": len(names),
         "by_type": tallied(_type(name) for name in names),
-        "bytes": None,
+        "bytes": _bytes(exposed, names, case),
         "messages_of_which_attachments_are_not_known": int((exposed["content"] == "none").sum()),
     }
+
+
+def _bytes(exposed: pd.DataFrame, names: list[str], case: Readable) -> int | None:
+    """Of all attachments, without the members of archives among them a second time; None unless each of them is known."""
+    try:
+        frame = case.read("attachments")[["message_key", "name", "bytes"]]
+    except (CaseError, KeyError, OSError):  # a case of an older version
+        return None
+    listed = frame[frame["message_key"].isin(exposed["message_key"])]
+    outer = listed["bytes"][~listed["name"].str.contains("/", regex=False)].tolist()
+    is_known = len(listed) == len(names) and all(outer) and not (exposed["content"] == "none").any()
+    return sum(map(int, outer)) if is_known else None
 
 
 def _type(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +30,7 @@ from forensics.reporters.html.rows import (
     messages_table,
     persons_table,
     places,
+    sized,
     table,
 )
 from forensics.reporters.html.sifting import CHOICES, ORDERS, sift_credentials, sift_messages, sift_people
@@ -150,6 +152,8 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
     listed = messages_table(exposed, "exposed_messages", 200, sift_messages("exposed"))
     listed_possible = messages_table(possible, "possible_messages", 100, sift_messages("possible"))
     listed_people = groups(people, 100, sift_people)
+    with suppress(CaseError, KeyError, OSError):  # a case of an older version knows no sizes
+        sized((listed, listed_possible), case.read("attachments"))
     return _template().render(
         summary=summary,
         exposed=listed,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "CELL", "MOMENT", "Row", "Table", "apart", "counted", "groups", "kinds", "messages_table", "persons_table", "places", "table", "text",
+    "CELL", "MOMENT", "Row", "Table", "apart", "counted", "groups", "kinds", "messages_table", "persons_table", "places", "sized", "table", "text",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -25,6 +25,7 @@ MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}(?::\d{2})?)(?:\.\d{1,9})?
 _LISTS = frozenset({
     "reasons", "to", "cc", "unexpected_recipients", "sources", "evidence", "attachments", "senders", "data_kinds", "roles",
 })  # fmt: skip
+_NAME = 200  # characters of an attachment's name
 _RELATIONS = {"own_staff": "Own staff", "correspondent": "Correspondents", "mentioned": "Mentioned in the content"}
 
 
@@ -84,6 +85,28 @@ def messages_table(frame: pd.DataFrame, name: str, limit: int, sifting: Sifting)
 def _weight(counts: pd.Series[Any]) -> list[int]:
     """For sorting: the higher a count the lower; what nobody counted stands before what is known to be none."""
     return [-2 * int(one) if one.isdecimal() and one.isascii() and len(one) < 10 else -1 for one in map(text, counts.tolist())]  # noqa: PLR2004  digits of a count
+
+
+def sized(tables: Iterable[Table], attachments: pd.DataFrame) -> None:
+    """Put its size behind each attachment that the listed messages name; one without it says that it is not known."""
+    listed = [row for one in tables for row in one.rows]
+    keys = {row["message_key"] for row in listed}
+    known = attachments[attachments["message_key"].isin(list(keys))]
+    sizes = {
+        (key, name): size
+        for key, name, size in zip(*(known[one].tolist() for one in ("message_key", "name", "bytes")), strict=True)
+    }
+    for row in listed:
+        names = [one for one in row["attachments"].split("; ") if one]
+        row["attachments"] = "; ".join(
+            f"{cut(name, _NAME)} ({_size(sizes.get((row['message_key'], name), ''))})" for name in names
+        )
+
+
+def _size(count: str) -> str:
+    if not count.isdecimal():
+        return "size not known"
+    return f"{int(count):,} bytes" if len(count) < 5 else f"{int(count) / 1000:,.0f} kB"  # noqa: PLR2004  digits
 
 
 def persons_table(frame: pd.DataFrame, limit: int, sifting: Sifting) -> Table:

@@ -16,7 +16,7 @@ _KEPT = (32_000, 16_000, 8_000, 4_000, 2_000)  # characters kept of a longer tex
 # what a spreadsheet takes for a formula when somebody edits the cell: it is told that this one is text
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 # numbers that tables keep as text: they may be unknown, or are rounded
-_COUNTED = frozenset({"score", "credentials", "personal_data"})
+_COUNTED = frozenset({"score", "credentials", "personal_data", "bytes"})
 
 
 def content(column: str, value: object, file: str) -> str | int | float:
