@@ -13,7 +13,7 @@ import duckdb
 import tomli_w
 
 from forensics import __version__
-from forensics.case import CONTRACT, Case, CaseError, full_disk_told
+from forensics.case import CONTRACT, REVEALED, Case, CaseError, full_disk_told
 from forensics.coverage import Seen, Stretch, conclude, held_against, last_record, survey
 from forensics.custody import LOG, CustodyLog, Signer, key_check, seal
 from forensics.dates import zulu
@@ -35,7 +35,7 @@ from forensics.pipeline.executor import Executor, Lost, default_executor, rare_c
 from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, parse_batch, parsers, plan, remove_strays
 from forensics.pipeline.metadata import metadata
 from forensics.pipeline.reporting import write_reports
-from forensics.pipeline.sealing import signer_of
+from forensics.pipeline.sealing import refuse_foreign_log, signer_of
 from forensics.pipeline.second_pass import Content, Wanted, batches, lost, read_batch, wanted
 from forensics.pipeline.storing import store
 from forensics.pipeline.summary import Told, summarise
@@ -154,6 +154,7 @@ class _Run:
 
     def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
         chosen_detectors(self.options.detectors)  # a misspelt name is said before hours of reading
+        refuse_foreign_log(self.case)
         log = CustodyLog(self.case.path / LOG)
         with suppress(FileNotFoundError):
             (self.case.path / "case.toml").unlink()  # unfinished from here on
@@ -162,6 +163,11 @@ class _Run:
             "audit begun", evidence=[str(root.absolute()) for root in roots], case=str(self.case.path.resolve()),
             number=known.number, custodian=known.custodian, role=known.role, key_check=key_check(self.case.key),
         )  # fmt: skip
+        if (self.case.path / REVEALED).exists():
+            self.watcher.warn(
+                f"{self.case.path / REVEALED}: credentials in full, of the state before this audit, whose ids may mean others now: "
+                "reveal them anew, or delete the folder once nobody needs it."
+            )
         items, problems, duplicates = self._take_in(roots, skip, log)
         if not items:
             raise NoEvidenceError(_nothing(roots, problems))

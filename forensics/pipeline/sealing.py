@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from forensics.case import Case, CaseError
 from forensics.custody import (
     LOG,
+    MANIFEST,
     SIGNATURE,
     CustodyLog,
     Signer,
@@ -20,8 +22,9 @@ from forensics.custody import (
     read_log,
     seal,
 )
+from forensics.decisions import ACTION
 
-__all__ = ["evidence_of", "refuse_changed", "seal_again", "signer_of"]
+__all__ = ["evidence_of", "refuse_changed", "refuse_foreign_log", "seal_again", "signer_of"]
 
 
 def signer_of(chosen: Signer | Path | str | None) -> Signer:
@@ -60,6 +63,38 @@ def refuse_changed(case: Case, *, but_reports: bool = False) -> None:
     if problems:
         msg = f"the case does not hold as it was sealed ({problems[0]}): `forensics verify {case.path}` lists the differences; nothing was written"
         raise CaseError(msg)
+
+
+def refuse_foreign_log(case: Case) -> None:
+    """Another audit must not take over a log that belongs to another case, remarks and all. Raises CaseError, before anything is written.
+
+    A log belongs here if it holds the head that this case's summary prints, or the seal of this case's manifest. One of an audit
+    that never finished holds neither tables nor remarks to mistake.
+    """
+    try:
+        entries = read_log(case.path / LOG)
+    except (OSError, ValueError):
+        return  # there is none yet, or whoever opens it next says what is wrong with it
+    head = _printed_head(case)
+    if not head and not any("manifest" in entry or entry.get("action") in {"tables written", ACTION} for entry in entries):
+        return
+    heads = {entry.get("hash") for entry in entries}
+    manifests = {entry["manifest"] for entry in entries if "manifest" in entry}
+    if head in heads or _sha256(case.path / MANIFEST) in manifests:
+        return
+    msg = (
+        f"{case.path / LOG}: a log of another case, or what it sealed is gone: its remarks are not about this one. "
+        "Put back the log that was here, or name another folder with --out; nothing was written"
+    )
+    raise CaseError(msg)
+
+
+def _printed_head(case: Case) -> str:
+    """The head of the log that this case's reports print, or ""."""
+    try:
+        return str(json.loads((case.tables / "summary.json").read_bytes())["run"]["custody_head"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def _sha256(place: Path) -> str:

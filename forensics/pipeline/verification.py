@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forensics.case import Case
+from forensics.case import REVEALED, Case
 from forensics.custody import (
     LOG,
     MANIFEST,
@@ -74,7 +74,27 @@ def verification(
         *keyed,
         *stamped,
     ]
-    return Verification(tuple(problems), (*who, *when, *handed_on, NOT_COVERED))
+    return Verification(tuple(problems), (*who, *when, *handed_on, *_revealed(case, entries), NOT_COVERED))
+
+
+def _revealed(case: Case, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a person should know of credentials that lie beside the case in full: that they do, and whether they are of its present state."""
+    folder = case.path / REVEALED
+    if not folder.is_symlink() and not (folder.is_dir() and any(folder.iterdir())):
+        return []
+    told: Mapping[str, Any] = {}
+    is_stale = False
+    for entry in entries:
+        if entry.get("action") == "credentials revealed":
+            told, is_stale = entry, False
+        elif entry.get("action") == "tables written":
+            is_stale = bool(told)
+    if not told:
+        return [f"{REVEALED}: {LOG} does not know of it: it was not written for this case."]
+    advice = "delete the folder once nobody needs it."
+    if is_stale:
+        advice = f"before the last audit, and ids there may mean other credentials now. Reveal them anew, or {advice}"
+    return [f"{REVEALED}: credentials in full, of {told.get('utc')}: {advice}"]
 
 
 def _head_of_tables(case: Case, entries: Sequence[Mapping[str, Any]]) -> list[str]:
