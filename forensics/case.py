@@ -39,6 +39,7 @@ __all__ = [
     "aside",
     "full_disk_told",
     "is_full",
+    "stamp_of",
     "write_part",
 ]
 
@@ -399,3 +400,14 @@ def write_part(target: Path, table: pa.Table) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with aside(target) as place, place.open("wb") as stream:
         pq.write_table(table, stream, **_COMPRESSED)
+
+
+def stamp_of(case: object, table: str) -> tuple[object, ...]:
+    """Another value whenever a table of a case is another: its place, and name, time of change, size and inode of its files.
+
+    Empty where that cannot be told, as of a case that lies in memory.
+    """
+    if not isinstance(case, Case):
+        return ()
+    found = [(place.name, place.stat()) for place in sorted((case.tables / table).glob("*.parquet"))]
+    return (case.path, table, *((name, about.st_mtime_ns, about.st_size, about.st_ino) for name, about in found)) if found else ()

@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import cast
 
 import pandas as pd
 
-__all__ = ["csv_blocks", "csv_sha256", "neutral", "rows_of"]
+__all__ = ["csv_blocks", "csv_hashed", "csv_sha256", "neutral", "rows_of"]
 
 # What makes a spreadsheet take a cell for a formula (OWASP, CSV injection)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _STARTS = frozenset(_FORMULA)
 _FIRST = itemgetter(slice(1))  # a text's first character; "" of an empty one
 _ROWS = 2_000  # of one block
+_MOST_KNOWN = 64  # hashes kept: those of all tables of a case or two
+_KNOWN: dict[Hashable, str] = {}  # by the stamp of the table, oldest first
 
 
 def neutral(value: object) -> str:
@@ -80,9 +82,32 @@ def csv_blocks(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Iter
         writer.writerows(_rows(block))
 
 
-def csv_sha256(frame: pd.DataFrame) -> str:
-    """SHA-256, in hex, of the file that `csv_blocks` makes of a table: the same whether that file is there yet or not."""
+def csv_sha256(frame: pd.DataFrame, stamp: Hashable = ()) -> str:
+    """SHA-256, in hex, of the file that `csv_blocks` makes of a table: the same whether that file is there yet or not.
+
+    Several reporters ask for it, one after the other: under a `stamp`, which is another value whenever the table is another, it is
+    computed once. The file itself is never asked: it may have been changed.
+    """
+    if stamp and stamp in _KNOWN:
+        return _KNOWN[stamp]
     digest = hashlib.sha256()
     for block in csv_blocks(frame.columns, rows_of(frame)):
         digest.update(block)
-    return digest.hexdigest()
+    return _keep(stamp, digest.hexdigest())
+
+
+def csv_hashed(frame: pd.DataFrame, stamp: Hashable = ()) -> Iterator[bytes]:
+    """The blocks of a table's CSV file; once all are taken, `csv_sha256` knows their hash under this stamp."""
+    digest = hashlib.sha256()
+    for block in csv_blocks(frame.columns, rows_of(frame)):
+        digest.update(block)
+        yield block
+    _keep(stamp, digest.hexdigest())
+
+
+def _keep(stamp: Hashable, digest: str) -> str:
+    if stamp:
+        while len(_KNOWN) >= _MOST_KNOWN:
+            del _KNOWN[next(iter(_KNOWN))]
+        _KNOWN[stamp] = digest
+    return digest

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from forensics.case import BESIDE, CONTRACT, SCHEMA_VERSION, Case, CaseError, aside
+from forensics.case import BESIDE, CONTRACT, SCHEMA_VERSION, Case, CaseError, aside, stamp_of
 from forensics.csvform import csv_sha256, rows_of
 from forensics.legible import shown
 from forensics.plugins import Reporter
@@ -103,7 +103,7 @@ def _fill(connection: sqlite3.Connection, case: Case) -> dict[str, str]:
     hashes = {}
     for name in CONTRACT:
         frame = case.read(name)
-        hashes[f"{name}.csv"] = csv_sha256(frame)
+        hashes[f"{name}.csv"] = csv_sha256(frame, stamp_of(case, name))
         _add(connection, name, frame)
     for name in BESIDE:
         with suppress(CaseError):  # a case of an older version has none

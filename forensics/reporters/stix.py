@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from forensics.case import NO_TIME, Case, CaseError, write_file
+from forensics.case import NO_TIME, Case, CaseError, stamp_of, write_file
 from forensics.csvform import csv_sha256
 from forensics.legible import shown
 from forensics.plugins import Reporter
@@ -253,7 +253,9 @@ def _add_notes(naming: _Naming, case: Case, messages: int, unwritable: int) -> N
         "Senders and addressees of the messages are personal data of people affected, and are left out.",
         f"Only possible, and left out: {len(case.read('possible_messages')):,} messages and {possible:,} recipients.",
         f"Messages as objects of their own: {min(messages, MOST_MESSAGES):,} of {messages:,}.",
-        "All of them stand in exposed_messages.csv, SHA-256 " + csv_sha256(case.read("exposed_messages")) + ".",
+        "All of them stand in exposed_messages.csv, SHA-256 "
+        + csv_sha256(case.read("exposed_messages"), stamp_of(case, "exposed_messages"))
+        + ".",
     ]
     if unwritable:
         sentences.append(f"{unwritable:,} recipients have addresses with invisible or steering characters, and are left out.")

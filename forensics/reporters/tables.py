@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from forensics.case import BESIDE, CONTRACT, Case, CaseError, aside
-from forensics.csvform import csv_blocks, neutral, rows_of
+from forensics.case import BESIDE, CONTRACT, Case, CaseError, aside, stamp_of
+from forensics.csvform import csv_blocks, csv_hashed, neutral, rows_of
 from forensics.legible import shown
 from forensics.plugins import Reporter
 
@@ -22,18 +22,18 @@ def write(case: Case, folder: Path) -> list[Path]:
     written = []
     for name in CONTRACT:
         frame = case.read(name)
-        written.append(_csv(folder / f"{name}.csv", frame.columns, rows_of(frame)))
+        written.append(_csv(folder / f"{name}.csv", csv_hashed(frame, stamp_of(case, name))))
     for name in BESIDE:
         with suppress(CaseError):
             frame = case.read(name)
             legible = ([shown(str(cell)) for cell in row] for row in rows_of(frame))
-            written.append(_csv(folder / f"{name}.csv", frame.columns, legible))
+            written.append(_csv(folder / f"{name}.csv", csv_blocks(frame.columns, legible)))
     return written
 
 
-def _csv(target: Path, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Path:
+def _csv(target: Path, blocks: Iterable[bytes]) -> Path:
     with aside(target) as place, place.open("wb") as stream:
-        stream.writelines(csv_blocks(columns, rows))
+        stream.writelines(blocks)
     return target
 
 

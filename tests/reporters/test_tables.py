@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from forensics.case import BESIDE, CONTRACT, Case
+from forensics import csvform
+from forensics.case import BESIDE, CONTRACT, Case, stamp_of
+from forensics.csvform import csv_blocks, csv_sha256
 from forensics.people import PERSON_GROUPS
 from forensics.reporters import notification, tables, terminal
 
@@ -104,6 +108,34 @@ def test_csv_has_every_row_once_and_rfc_4180_line_ends(tmp_path: Path) -> None:
         assert tuple(rows[0]) == CONTRACT[place.stem]
         assert len(rows) == len(values) + 1
         assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_table_is_hashed_once_for_all_reporters_until_it_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case.create(tmp_path / "case")
+    for name in CONTRACT:
+        case.write_contract(name, [])
+    tables.write(case, case.report)
+    place = case.report / "defects.csv"
+    first = hashlib.sha256(place.read_bytes()).hexdigest()
+    asked: list[str] = []
+
+    def counted(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+        asked.append("x")
+        return csv_blocks(columns, rows)
+
+    monkeypatch.setattr(csvform, "csv_blocks", counted)
+
+    def digest() -> str:
+        return csv_sha256(case.read("defects"), stamp_of(case, "defects"))
+
+    place.write_bytes(b"changed by somebody")  # the page tells the hash of the table, not of what lies there
+    assert (digest(), asked) == (first, [])
+    case.write_contract("defects", [row("defects", "x", start=0, end=1)])
+    second = digest()
+    assert (second != first, asked) == (True, ["x"])
+    assert digest() == second == csv_sha256(case.read("defects"))
+    assert asked == ["x", "x"]  # without a stamp it is computed each time
+    assert stamp_of(FakeCase(), "defects") == ()
 
 
 @pytest.mark.parametrize("value", [value for value in HOSTILE if value != "\ud800"])  # no table can hold a lone surrogate

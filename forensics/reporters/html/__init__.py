@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from forensics.case import CaseError
+from forensics.case import CaseError, stamp_of
 from forensics.csvform import csv_sha256
 from forensics.decisions import Decision, decisions, standing
 from forensics.legible import cut, shown
@@ -190,7 +190,7 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
         marked=_badges(decided),
         notification=tally(case).outline(),
         totals={name: len(frame) for name, frame in frames.items()},
-        hashes={f"{name}.csv": csv_sha256(frame) for name, frame in frames.items()},
+        hashes={f"{name}.csv": csv_sha256(frame, stamp_of(case, name)) for name, frame in frames.items()},
         choices=CHOICES,
         orders=ORDERS,
     )

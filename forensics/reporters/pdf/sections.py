@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from forensics.case import CONTRACT, Case
+from forensics.case import CONTRACT, Case, stamp_of
 from forensics.csvform import csv_sha256
 from forensics.reporters.pdf.paper import Block, banner, facts, heading, items, note, para, sheet, wide
 from forensics.reporters.pdf.wording import LABELS, LIMITS, METHOD, ONGOING, TERMS
@@ -43,7 +43,7 @@ class Told:
     @cached_property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each table's CSV file."""
-        return {name: csv_sha256(frame) for name, frame in self.tables.items()}
+        return {name: csv_sha256(frame, stamp_of(self.case, name)) for name, frame in self.tables.items()}
 
     def of(self, part: str) -> Mapping[str, Any]:
         """A part of the summary; empty where an older version did not write it."""
