@@ -206,6 +206,20 @@ def test_of_each_group_of_buttons_one_is_pressed_and_no_two_tables_share_a_group
     assert {"exposed-sort", "possible-sort", "credentials-sort", "people-0-sort", "people-1-sort"} <= named
 
 
+def test_who_hears_the_page_gets_the_rows_as_they_are_seen_or_is_told_how_else() -> None:
+    text = page(FakeCase({"exposed_messages": [message(f"m{n}", sender=f"s{n % 2}@acme.example") for n in range(9)]}))
+    moved = re.findall(r"[^{}]*:has\(\.by:checked\) tbody \{[^}]*\}", text)
+    assert moved
+    assert all("reading-flow: flex-visual" in rule for rule in moved if "flex" in rule)
+    described = re.findall(r'<fieldset aria-describedby="([a-z0-9-]+)"><legend>Sort by', text)
+    assert described
+    assert len(described) == text.count("<legend>Sort by</legend>") == len(set(described))
+    for one in described:
+        (said,) = re.findall(rf'<p class="note" id="{one}">(.*?)</p>', text)
+        assert "<code>exposed_messages.csv</code> beside this page" in said
+        assert "screen reader" in said
+
+
 def test_rows_and_buttons_of_the_page_agree() -> None:
     written = page(long_case())
     section = written[written.index('<section id="credentials"') : written.index('<section id="exposed"')]
