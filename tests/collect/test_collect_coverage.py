@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from postmark_double import ACCOUNT, TOKEN, Account, Fault, Server, mails, served
+from small_evidence import mailbox
 
 import forensics
 from forensics.collect import AccountToken, Asked, CollectError, Pace, ServerToken, postmark
@@ -261,3 +263,27 @@ def test_papers_that_are_no_papers_raise_nothing_and_prove_nothing(tmp_path: Pat
 def test_no_folder_is_no_collection(tmp_path: Path) -> None:
     assert read_papers(tmp_path) is None
     assert read_papers(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(("form", "name"), [("zip", "c.zip"), ("gztar", "c.tar.gz")])
+def test_a_packed_collection_is_named_with_what_to_do_and_its_papers_prove_nothing(tmp_path: Path, form: str, name: str) -> None:
+    collect(account(), tmp_path / "c")
+    shutil.make_archive(str(tmp_path / "ev" / "c"), form, tmp_path, "c")
+    case = audit(tmp_path, tmp_path / "ev")
+    (row,) = case.read("defects").to_dict("records")
+    assert row["path"] == f"ev/{name}/c"
+    assert "unpack it and hand in the folder" in row["reason"]
+    whole = (zulu(START), zulu(END))
+    assert ("101/outbound", "covered", *whole) not in covered(case)
+    assert case.summary["conclusion"] != "none_seen_covered"
+
+
+def test_one_file_by_the_name_of_a_paper_makes_no_collection(tmp_path: Path) -> None:
+    (tmp_path / "in" / "c" / "d").mkdir(parents=True)
+    (tmp_path / "in" / "c" / "custody.jsonl").write_text("{}\n", encoding="ascii")
+    (tmp_path / "in" / "c" / "d" / "collected.json").write_text("{}\n", encoding="ascii")
+    (tmp_path / "in" / "box.mbox").write_text(mailbox(), encoding="utf-8")
+    shutil.make_archive(str(tmp_path / "ev" / "c"), "zip", tmp_path / "in")
+    rows = audit(tmp_path, tmp_path / "ev").read("defects")
+    assert sorted(rows["path"]) == ["ev/c.zip/c/custody.jsonl", "ev/c.zip/c/d/collected.json"]
+    assert set(rows["reason"]) == {"no parser knows this format: not read"}
