@@ -16,8 +16,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forensics.jsonstream import Fields, load
-from forensics.model import Body, Direction, Observation, Outcome, Part, Recipient, Role, Route, Span, Unread
-from forensics.plugins import Parser
+from forensics.model import (
+    Body,
+    Defect,
+    Direction,
+    Fragment,
+    Observation,
+    Outcome,
+    Part,
+    Recipient,
+    Role,
+    Route,
+    Span,
+    Statement,
+    Unread,
+)
+from forensics.plugins import Parser, Source
 from forensics.provider_events import (
     BOUNCE_LATENESS,
     GONE,
@@ -61,6 +75,8 @@ _OF_NO_MAIL = frozenset({"inbound", "whitelist", "blacklist", "allowlist", "deny
 _MESSAGE = frozenset({"_id", "ts", "email"})
 _ANSWER = frozenset({"_id", "email", "status"})
 _ANSWERED = frozenset({"sent", "queued", "scheduled", "rejected", "invalid"})
+_MOST_ROWS = 1_000  # of one search, of the last seven days: "messages/search", `limit`
+_CUT_OFF = f"the search ends at exactly the {_MOST_ROWS:,} rows that Mandrill gives at most: further rows may have been cut off"
 _TAKEN = "2"  # what the answer of a server that took the mail begins with
 
 
@@ -214,13 +230,24 @@ def body(raw: bytes, kind: str) -> Body:
 
 
 _PROVIDER = Provider(_NAME, "Mandrill", _kind, _observe, form=_form)
+_records = reader(_PROVIDER)
+
+
+def _read(source: Source) -> Iterator[Fragment | Defect | Statement]:
+    """The records of a member; and that a search stops where Mandrill's answers do, for it counts nowhere what it leaves out."""
+    searched = False
+    for said in _records(source):
+        searched = searched or (isinstance(said, Fragment) and said.observation.kind == "search")
+        if searched and isinstance(said, Statement) and said.kind == "tally" and said.value == _MOST_ROWS:
+            yield Defect(said.span, _NAME, _CUT_OFF)
+        yield said
 
 
 PARSER = Parser(
     name=_NAME,
     title="Mandrill: webhooks and posted forms, search, content, answers to sending",
     sniff=sniffer(_PROVIDER),
-    read=reader(_PROVIDER),
+    read=_read,
     shows=frozenset({"recipients", "outcome", "content"}),
     body=body,
 )

@@ -204,3 +204,14 @@ def test_what_cannot_be_read_is_told(record: dict[str, Any], reason: str) -> Non
 )  # fmt: skip
 def test_sniff(head: bytes, expected: bool) -> None:
     assert PARSER.sniff(head, "x") is expected
+
+
+@pytest.mark.parametrize(("rows", "told"), [(999, 0), (1_000, 1), (1_001, 0), (0, 0)])
+def test_a_search_that_ends_where_answers_end_may_be_cut_off(rows: int, told: int) -> None:
+    data = json.dumps([ROW | {"_id": f"c{number}"} for number in range(rows)]).encode()
+    assert len(observations(PARSER, data)) == rows
+    assert [one.span.end for one in defects(PARSER, data) if "cut off" in one.reason] == [len(data) - 1] * told
+
+
+def test_a_thousand_events_are_no_search() -> None:
+    assert reasons(lines(*[event() for _ in range(1_000)])) == []

@@ -791,3 +791,12 @@ def test_frames_are_shared_and_know_no_postmark() -> None:
     assert [(f.name, f.fields, f.rows, f.complete) for f in found if isinstance(f, Page)] == [
         ("rows", {"next": None, "n": 2}, 2, True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "told"),
+    [(499, {}, 0), (500, {}, 1), (500, {"TotalCount": 500}, 0), (500, {"TotalCount": 900}, 0), (501, {}, 0), (0, {}, 0)],
+)
+def test_a_full_page_that_tells_no_total_may_go_on_elsewhere(rows: int, more: dict[str, int], told: int) -> None:
+    data = json.dumps({"Messages": [row() for _ in range(rows)]} | more).encode()
+    assert len([one for one in support.defects(PARSER, data) if "no TotalCount" in one.reason]) == told

@@ -13,6 +13,8 @@ __all__ = ["daily_count", "page_said", "server", "stream", "suppression"]
 _MOST_FACT = 200  # characters
 _EMPTY_TELLS = frozenset({"Messages", "Suppressions"})  # no opens, clicks or bounces is what most mail has
 _COUNTED = frozenset({"Messages"})
+_MOST_ROWS = 500  # of one page, whatever `count` asks for: developer/api/messages-api
+_CUT_OFF = f"the page ends at exactly the {_MOST_ROWS} rows that a page of Postmark has at most, and tells no TotalCount: further rows may be missing"
 
 
 def suppression(fields: Fields, span: Span) -> Statement | None:
@@ -64,7 +66,7 @@ def stream(fields: Fields, span: Span) -> Statement | None:
 
 
 def page_said(page: Page, place: Span, scope: str) -> Iterator[Statement | Defect]:
-    """The page's own count of rows, and that it has none where that may mean that they are gone."""
+    """The page's own count of rows; without one, that it is full; and that it has none where that may mean that they are gone."""
     span = Span(place.evidence, place.member, page.start, page.end)
     fields = Fields(page.fields)
     total = fields.count("TotalCount")
@@ -72,5 +74,7 @@ def page_said(page: Page, place: Span, scope: str) -> Iterator[Statement | Defec
         yield Defect(span, NAME, "TotalCount is no count")
     if page.name in _COUNTED and total is not None:
         yield Statement(span, NAME, "total", scope, Route.API, value=total, rows=page.rows)
+    elif page.name in _COUNTED and page.rows == _MOST_ROWS:
+        yield Defect(span, NAME, _CUT_OFF)
     if page.complete and not page.elements and page.name in _EMPTY_TELLS:
         yield Statement(span, NAME, "empty", scope, Route.API, note=page.name)
