@@ -47,8 +47,8 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
 
 def ranking(
     connection: duckdb.DuckDBPyConnection,
-    scope: Scope,
-    hindsight: bool = True,  # noqa: ARG001  as above
+    scope: Scope,  # noqa: ARG001  every detector has this shape
+    hindsight: bool = True,
 ) -> Iterator[tuple[str, str, float]]:
     """Message key, address and score of every outsider that stands beside another, reported or not: for the benchmark.
 
