@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,9 +131,11 @@ def test_no_question_about_a_line_raises(text: str, start: int, length: int) -> 
     ["diabetes ", "Anna Keller ", "aged 9 ", "Diagnosis: ", "salary ", "salary\n", "born ", "Full name of the ", "EIN of ", "passport ",
      "driving licence of ", "email=", "member of the ", "Confidential", "Anna, ", "earns ", "1971-03-12 ", "BSN 123456782 ", "= ' "],
 )  # fmt: skip
-def test_hostile_repetition_is_quick(unit: str) -> None:
+def test_hostile_repetition_is_quick(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "forensics.leaks.engine._WORTH_COMPILING", 1 << 60
+    )  # once so much is read, the rules would be compiled in here
     text = (unit * (50_000 // len(unit) + 1))[:50_000]
-    started = time.process_time()
-    scanned = scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
+    with affordable(20):
+        scanned = scan([Text("text/plain", "decoded", text)], RULES, b"key", None)
     assert scanned.unread == ()
-    assert time.process_time() - started < 20
