@@ -125,13 +125,13 @@ def card_network(found: Candidate) -> Judgement:
     """An issuer's number range with a length that this network uses (ISO/IEC 7812)."""
     number = "".join(str(digit) for digit in _digits(found.value))
     length = len(number)
-    two, four = int(number[:2] or 0), int(number[:4] or 0)
+    two, three, four = (int(number[:size] or 0) for size in (2, 3, 4))
     return _fits(
         (number[:1] == "4" and length in {13, 16, 19})
         or (length == 16 and (51 <= two <= 55 or 2221 <= four <= 2720))  # noqa: PLR2004  Mastercard
         or (length == 15 and two in {34, 37})  # noqa: PLR2004  American Express
         or (length == 16 and (four == 6011 or two == 65 or 3528 <= four <= 3589))  # noqa: PLR2004  Discover, JCB
-        or (length == 14 and two in {36, 38})  # noqa: PLR2004  Diners Club
+        or (length == 14 and (two in {36, 38} or 300 <= three <= 305))  # noqa: PLR2004  Diners Club
         or (16 <= length <= 19 and two == 62)  # noqa: PLR2004  UnionPay
     )
 
