@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
+from forensics.content._rows import laid_out
 from forensics.decoding import Remembered, decoded, is_text, unescaped
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
@@ -52,7 +53,6 @@ _FLAGS = frozenset((
 _INVISIBLE = "\u00ad\u034f\u180e\u200b\u200c\u200d\u2060\ufeff"
 _EXTENSIONS = 20  # of a tag past a `>` that seems to stand inside quotes
 _DATA_URIS = 200
-_LABEL = 60  # characters of a label, at most
 
 # What stands for a tag among the text that is shown, until that is laid out: a line's, a cell's, a row's end, or nothing.
 _LINE, _INLINE, _CELL, _ROW = "\x1c", "\x1d", "\x1f", "\x1e"
@@ -238,25 +238,8 @@ def _attributes(tag: str, word: str) -> str:
 
 
 def _laid_out(marked: str) -> str:
-    """Rows on lines of their own, a row of two cells as "label: value", other cells with tabs between them."""
-    rows: list[str] = []
-    for row in _spaced(marked).split(_ROW):
-        if _CELL not in row:
-            rows.append(row)
-            continue
-        cells = [cell for cell in row.split(_CELL) if cell]
-        columns = [cell.split("\n") for cell in cells]
-        if len(cells) > 1 and len({len(lines) for lines in columns}) == 1:
-            rows.extend(_in_one_line(line) for line in zip(*columns, strict=True))
-        else:
-            rows.extend(cells)
-    return "\n".join(filter(None, rows))
-
-
-def _in_one_line(cells: tuple[str, ...]) -> str:
-    if len(cells) == 2 and 0 < len(cells[0]) <= _LABEL:  # noqa: PLR2004  label and value
-        return f"{cells[0]}{'' if cells[0].endswith((':', '：')) else ':'} {cells[1]}"
-    return "\t".join(cells)
+    """Rows on lines of their own, with what names their cells."""
+    return laid_out([row.split(_CELL) if _CELL in row else row for row in _spaced(marked).split(_ROW)])
 
 
 def _spaced(marked: str) -> str:
@@ -287,10 +270,11 @@ def _breaking(text: str) -> str:
 
 def _gap(gap: str) -> str:
     """The strongest of the marks and blanks between two words."""
-    if _ROW in gap:
-        return _ROW
+    row = gap.rfind(_ROW)
+    if row >= 0:
+        return _ROW + _CELL * gap.count(_CELL, row)  # cells that are empty keep their place
     if _CELL in gap:
-        return _CELL
+        return _CELL * gap.count(_CELL)
     return "\n" if _LINE in gap else re.sub("  +", " ", gap.replace(_INLINE, ""))
 
 

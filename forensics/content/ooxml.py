@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 
 from forensics.content import megabytes
+from forensics.content._rows import laid_out
 from forensics.decoding import decoded, is_office, safe_name, signature, spelled, strings, unescaped
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
@@ -44,6 +45,8 @@ _PREFIX = r"<(?:[A-Za-z0-9_.-]{1,40}+:)?+"
 _TABLE = re.compile(_PREFIX + r"(?:tbl|table|sheetData)(?=[\s>])[^<>]*+>")
 _BREAK = re.compile(_PREFIX + r"(?:br|cr|line-break|Relationship)(?=[\s/>])[^<>]*+>")
 _GAP = re.compile(_PREFIX + r"(?:tab|s|ptab)(?=[\s/])[^<>]*+>(?<=/>)")
+_REFERENCE = re.compile(r' r="([A-Z]{1,3})\d{1,7}"')
+_COLUMNS = 200  # up to which the cells that a row leaves out are counted
 _TAG = re.compile(r"(?:<[^<>]*+>)++")
 _LAID_OUT = re.compile(r">[ \t\r]*+\n\s*+<")  # by whoever wrote the XML: no part of the text
 _SHARED_ITEM = re.compile(r"<(?:[A-Za-z0-9_.-]{1,40}+:)?+si\b[^<>]*+>")
@@ -57,7 +60,6 @@ _CONCATENATION = re.compile(r"\"\s*&\s*\"")
 _CALL = re.compile(r"\bCONCAT(?:ENATE)?\((?:\s*\"[^\"]*+\"\s*[,;)])++")
 _COMMA = re.compile(r"\"\s*[,;]\s*\"")
 _MANIFEST_BYTES = 1 << 20
-_LABEL = 60  # characters of a label, at most
 
 
 def _accepts(part: Part) -> bool:
@@ -204,27 +206,46 @@ def _spoken(xml: str) -> Iterator[str]:
 
 
 def _laid_out(xml: str) -> str:
-    """Paragraphs and rows on lines of their own; a row of two cells as "label: value", others with tabs."""
+    """Paragraphs and rows on lines of their own, rows with what names their cells."""
     of_cells = "<sheetData" in xml  # no paragraphs, line breaks or tabs
     for name in {"c", "row"} if of_cells else set(_CLOSES.findall(xml)):
         if mark := _MARKS.get(name.rpartition(":")[2]):
             xml = xml.replace(f"</{name}>", mark)
     if of_cells:
-        xml = xml.replace("<sheetData", _ROW + "<sheetData", 1)
+        xml = _ROW.join(map(_placed, xml.replace("<sheetData", _ROW + "<sheetData", 1).split(_ROW)))
     else:
         xml = _GAP.sub("\t", _BREAK.sub("\n", _TABLE.sub(_ROW, xml)))
-    rows = [_in_one_line(row) if _CELL in row else row for row in _plain(xml).split(_ROW)]
-    return _whole("\n".join(line.strip(" ") for row in rows for line in row.split("\n") if line and not line.isspace()))
+    rows = laid_out([_cells(row) if _CELL in row else row for row in _plain(xml).split(_ROW)])
+    return _whole("\n".join(line.strip(" ") for line in rows.split("\n") if line and not line.isspace()))
 
 
-def _in_one_line(row: str) -> str:
+def _placed(row: str) -> str:
+    """A sheet's row with a mark for each cell that is left out: a reference tells the column (ECMA-376 part 1, section 18.3.1.4)."""
+    if not row.count(_CELL) < _column(row, row.rfind(' r="')) <= _COLUMNS:
+        return row
+    out, column = [], 0
+    for cell in row.split(_CELL):
+        at = max(_column(cell, cell.rfind(' r="')), column + 1)
+        out += [""] * (at - column - 1) + [cell]
+        column = at
+    return _CELL.join(out)
+
+
+def _column(xml: str, at: int) -> int:
+    """The column, from 1, of the reference that begins here; 0 if there is none."""
+    reference = _REFERENCE.match(xml, at) if at >= 0 else None
+    column = 0
+    for letter in reference[1] if reference else "":
+        column = column * 26 + ord(letter) - 64
+    return column
+
+
+def _cells(row: str) -> list[str]:
+    """The cells of a row in their places, each on one line."""
     cells = [cell.strip() for cell in row.split(_CELL)]
     if "\n" in row:
         cells = [" ".join(line.strip() for line in cell.split("\n") if line.strip()) for cell in cells]
-    cells = [cell for cell in cells if cell]
-    if len(cells) == 2 and len(cells[0]) <= _LABEL:  # noqa: PLR2004  label and value
-        return f"{cells[0]}{'' if cells[0].endswith(':') else ':'} {cells[1]}"
-    return "\t".join(cells)
+    return cells
 
 
 def _whole(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
+from forensics.content._rows import laid_out
 from forensics.decoding import signature
 from forensics.mapi import codec_of
 from forensics.model import Limits, Part, Text, Unread
@@ -21,7 +22,6 @@ _LEVELS = 5_000  # of groups; deeper ones are read in the state of their parent
 _FONTS = 10_000
 _FALLBACK = 8  # characters that may stand for one \u: a larger \uc would hide text
 _TOKENS_A_LOOK = 4_096  # between two looks at the clock
-_LABEL = 60  # characters of a label, at most
 _CELL, _ROW = "\x1f", "\x1e"  # taken out of the evidence's text before they are used here
 _CONTROLS = dict.fromkeys((0, 0x1E, 0x1F))
 
@@ -320,24 +320,11 @@ def _united(pieces: list[str]) -> str:
 
 
 def _laid_out(text: str) -> str:
-    """Rows on lines of their own, a row of two cells as "label: value", other cells with tabs between them."""
+    """Rows on lines of their own, with what names their cells."""
     if _CELL not in text and _ROW not in text:
         return text
-    out: list[str] = []
-    for row in text.split(_ROW):
-        cells = [cell.strip(" \t\n") for cell in row.split(_CELL) if cell.strip()]
-        columns = [cell.split("\n") for cell in cells]
-        if _CELL in row and len(cells) > 1 and len({len(lines) for lines in columns}) == 1:
-            out.extend(_in_one_line(line) for line in zip(*columns, strict=True))
-        else:
-            out.extend(cells)
-    return "\n".join(out)
-
-
-def _in_one_line(cells: tuple[str, ...]) -> str:
-    if len(cells) == 2 and 0 < len(cells[0]) <= _LABEL:  # noqa: PLR2004  label and value
-        return f"{cells[0]}{'' if cells[0].endswith(':') else ':'} {cells[1]}"
-    return "\t".join(cells)
+    rows = [[cell.strip(" \t\n") for cell in row.split(_CELL)] for row in text.split(_ROW)]
+    return laid_out([row if len(row) > 1 else row[0] for row in rows])
 
 
 def _embedded(part: Part, number: int, digits: str) -> Iterator[Part | Unread]:
