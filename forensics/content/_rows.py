@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
-__all__ = ["Row", "laid_out"]
+__all__ = ["LOOKED_AT", "Row", "could_name", "laid_out", "names_columns", "under"]
 
 Row = str | Sequence[str]
 """Text that stands outside of any table, or the cells of a row in their places; a cell may have several lines, or none."""
 
 _LABEL = 60  # characters of a label, at most
 _PAIR = 2  # cells of a row: a label and its value, or two columns
-_LOOKED_AT = 20  # rows below a head
+LOOKED_AT = 20  # rows below a head
 _HEAD = re.compile(r"[^\W\d_](?:[\w()/.&'’#*\-]|[ ](?=\S)){0,39}")  # what names a column
 _WORDS, _DIGITS = 4, 2  # of a head, at most
 _COLONS = (":", "：")
@@ -35,10 +35,10 @@ def laid_out(rows: Sequence[Row]) -> str:
             heads = ()
             out.append(row)
         elif heads and len(row) <= len(heads):
-            out.append(_under(heads, row))
+            out.append(_both_ways(heads, row))
         else:
             goes_on = len(row) == _PAIR and not isinstance(above, str) and len(above) == _PAIR  # an upright list
-            heads = row if not goes_on and _names_columns(row, rows[at + 1 : at + 1 + _LOOKED_AT]) else ()
+            heads = row if not goes_on and names_columns(row, rows[at + 1 : at + 1 + LOOKED_AT]) else ()
             out.extend(_lines(row))
         above = row
     return "\n".join(filter(None, out))
@@ -70,24 +70,37 @@ def _labelled(label: str, value: str) -> str:
     return f"{label}{'' if label.endswith(_COLONS) else ':'} {value}"
 
 
-def _under(heads: Sequence[str], row: Sequence[str]) -> str:
-    cells = [" ".join(cell.split("\n")) for cell in row]
-    named = [_labelled(head, cell) if head else cell for head, cell in zip(heads, cells, strict=False) if cell]
-    if len(named) == _PAIR == len(list(filter(None, heads))):
-        named.append(_in_one_line([cell for cell in cells if cell]))
-    return "\t".join(named)
+def under(heads: Sequence[str], row: Sequence[str]) -> str:
+    """The cells of a row behind the heads of their columns, with tabs between them."""
+    return "\t".join(_named(heads, [" ".join(cell.split("\n")) for cell in row]))
 
 
-def _names_columns(row: Sequence[str], below: Sequence[Row]) -> bool:
-    """Whether a row's cells name what stands below them: short words that differ, over a column in which each cell is more than words.
+def _named(heads: Sequence[str], cells: Sequence[str]) -> list[str]:
+    return [_labelled(head, cell) if head else cell for head, cell in zip(heads, cells, strict=False) if cell]
+
+
+def _both_ways(heads: Sequence[str], row: Sequence[str]) -> str:
+    cells = [cell for cell in row if cell]
+    is_pair = len(cells) == _PAIR == sum(map(bool, heads))
+    return "\t".join([under(heads, row), *([_in_one_line(cells)] if is_pair else ())])
+
+
+def could_name(row: Sequence[str]) -> bool:
+    """Whether a row consists of short words that differ; the first columns may be empty, where a table does not begin in them."""
+    heads = row[next((at for at, cell in enumerate(row) if cell), 0) :]
+    return len(heads) >= _PAIR and all(map(_is_head, heads)) and len({head.casefold() for head in heads}) == len(heads)
+
+
+def names_columns(row: Sequence[str], below: Sequence[Row]) -> bool:
+    """Whether a row's cells name what stands below them: they could, and in some column each cell is more than words.
 
     Two cells may as well be the first label and value of an upright list, "User | ann" over "Password | x1". That they are is taken for
     sure where a label ends in a colon or only one of the two is written with a capital.
     """
-    start = next((at for at, cell in enumerate(row) if cell), 0)  # a table that does not begin in the first column
-    heads = row[start:]
-    if len(heads) < _PAIR or not all(map(_is_head, heads)) or len({head.casefold() for head in heads}) < len(heads):
+    if not could_name(row):
         return False
+    start = next(at for at, cell in enumerate(row) if cell)
+    heads = row[start:]
     table = list(takewhile(lambda one: not isinstance(one, str) and len(one) <= len(row), below))
     valued = [
         _is_valued([one[at].rstrip("".join(_COLONS)) for one in table if one[at:] and one[at]]) for at in range(start, len(row))

@@ -6,6 +6,7 @@ import binascii
 import re
 from collections.abc import Iterator
 
+from forensics.content._tables import under_heads
 from forensics.decoding import decoded, is_text, safe_name
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
@@ -29,6 +30,11 @@ _PARAM = re.compile(r"<param>[^<]{0,2000}</param>", re.IGNORECASE)
 def _read(part: Part, limits: Limits) -> Iterator[Text | Part | Unread]:
     text, guessed = decoded(part.data, part.charset)
     yield Text(part.path, "decoded", text, guessed)
+    rows, is_whole = under_heads(text)
+    if rows:
+        yield Text(part.path, "rows", rows, guessed=True)
+    if not is_whole:
+        yield Unread(part.path, "a table too wide to be read under its heads to the end: its lines were searched as they stand")
     if text.startswith(_ENCRYPTED) or f"\n{_ENCRYPTED}" in text:
         yield Unread(part.path, "PGP: encrypted")
     if part.media_type == "message/partial":
