@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -37,6 +37,7 @@ __all__ = [
     "CaseError",
     "FullDiskError",
     "aside",
+    "beside",
     "full_disk_told",
     "is_full",
     "stamp_of",
@@ -400,6 +401,19 @@ def write_part(target: Path, table: pa.Table) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with aside(target) as place, place.open("wb") as stream:
         pq.write_table(table, stream, **_COMPRESSED)
+
+
+class _Readable(Protocol):
+    def read(self, table: str, /) -> pd.DataFrame: ...
+
+
+def beside(case: _Readable) -> dict[str, pd.DataFrame]:
+    """The tables that follow from the contract's, by name, of those that a case has: one of an older version may lack some."""
+    found = {}
+    for name in BESIDE:
+        with suppress(CaseError, KeyError, OSError):
+            found[name] = case.read(name)
+    return found
 
 
 def stamp_of(case: object, table: str) -> tuple[object, ...]:

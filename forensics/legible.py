@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-__all__ = ["LONGEST", "cut", "shown"]
+if TYPE_CHECKING:
+    import pandas as pd  # a worker makes text visible without it
+
+__all__ = ["LONGEST", "cut", "legible", "shown"]
 
 LONGEST = 4_000  # characters of one piece of text on the page; cells are cut far below that
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # printable by the tables, blank on the screen: look-alike addresses
@@ -24,6 +28,11 @@ def shown(text: str, limit: int = LONGEST) -> str:
     if text.isprintable() and _BLANK.isdisjoint(text):
         return text
     return "".join(map(_visible, text))
+
+
+def legible(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose cells are text as `shown` writes it."""
+    return frame.astype(object).map(lambda cell: shown(str(cell)))
 
 
 def _visible(char: str) -> str:

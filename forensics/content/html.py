@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from forensics.content._rows import laid_out
 from forensics.decoding import Remembered, decoded, is_text, unescaped
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
+from forensics.tabular import laid_out
 
 __all__ = ["READER"]
 

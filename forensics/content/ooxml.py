@@ -10,10 +10,10 @@ import zlib
 from collections.abc import Iterator
 
 from forensics.content import megabytes
-from forensics.content._rows import laid_out
 from forensics.decoding import decoded, is_office, safe_name, signature, spelled, strings, unescaped
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
+from forensics.tabular import laid_out
 
 __all__ = ["READER"]
 

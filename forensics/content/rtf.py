@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from forensics.content._rows import laid_out
 from forensics.decoding import signature
 from forensics.mapi import codec_of
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
+from forensics.tabular import laid_out
 
 __all__ = ["READER"]
 

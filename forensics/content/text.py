@@ -6,10 +6,10 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from forensics.content._tables import under_heads
 from forensics.decoding import decoded, is_text, safe_name
 from forensics.model import Limits, Part, Text, Unread
 from forensics.plugins import Reader
+from forensics.tabular import under_heads
 
 __all__ = ["READER"]
 

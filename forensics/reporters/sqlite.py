@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from forensics.case import BESIDE, CONTRACT, SCHEMA_VERSION, Case, CaseError, aside, stamp_of
+from forensics.case import CONTRACT, SCHEMA_VERSION, Case, aside, beside, stamp_of
 from forensics.csvform import csv_sha256, rows_of
-from forensics.legible import shown
+from forensics.legible import legible, shown
 from forensics.plugins import Reporter
 
 __all__ = ["REPORTER", "VIEWS"]
@@ -105,9 +105,9 @@ def _fill(connection: sqlite3.Connection, case: Case) -> dict[str, str]:
         frame = case.read(name)
         hashes[f"{name}.csv"] = csv_sha256(frame, stamp_of(case, name))
         _add(connection, name, frame)
-    for name in BESIDE:
-        with suppress(CaseError):  # a case of an older version has none
-            _add(connection, name, case.read(name))
+    for name, frame in beside(case).items():
+        hashes[f"{name}.csv"] = csv_sha256(legible(frame), stamp_of(case, name))
+        _add(connection, name, frame)
     return hashes
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
-from forensics.case import BESIDE, CONTRACT, Case, CaseError, aside, stamp_of
-from forensics.csvform import csv_blocks, csv_hashed, neutral, rows_of
-from forensics.legible import shown
+from forensics.case import CONTRACT, Case, aside, beside, stamp_of
+from forensics.csvform import csv_hashed, neutral
+from forensics.legible import legible
 from forensics.plugins import Reporter
 
 __all__ = ["REPORTER", "neutral"]
@@ -23,11 +22,8 @@ def write(case: Case, folder: Path) -> list[Path]:
     for name in CONTRACT:
         frame = case.read(name)
         written.append(_csv(folder / f"{name}.csv", csv_hashed(frame, stamp_of(case, name))))
-    for name in BESIDE:
-        with suppress(CaseError):
-            frame = case.read(name)
-            legible = ([shown(str(cell)) for cell in row] for row in rows_of(frame))
-            written.append(_csv(folder / f"{name}.csv", csv_blocks(frame.columns, legible)))
+    for name, frame in beside(case).items():
+        written.append(_csv(folder / f"{name}.csv", csv_hashed(legible(frame), stamp_of(case, name))))
     return written
 
 

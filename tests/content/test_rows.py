@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from forensics.content import html, ooxml, rtf
-from forensics.content._rows import laid_out
 from forensics.model import Limits, Part, Text
 from forensics.plugins import Reader
+from forensics.tabular import laid_out
 
 ACCOUNTS = [["User", "Password", "Note"], ["ann", "Gr3en!xy7", ""], ["", "Blu3!zz9", "shared"], ["bob", "", "none"]]
 NAMED = ["User\tPassword\tNote", "User: ann\tPassword: Gr3en!xy7", "Password: Blu3!zz9\tNote: shared", "User: bob\tNote: none"]

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forensics.content import text
-from forensics.content._tables import under_heads
 from forensics.leaks import load_rules, scan
 from forensics.model import Limits, Part, Text, Unread
+from forensics.tabular import under_heads
 
 NAMED = ["User: ann\tPassword: Gr3en!xy7", "User: bob\tPassword: Blu3!zz9"]
 TABLES = {

@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 
 from forensics.case import CONTRACT, Case
 from forensics.people import PERSON_GROUPS
+from forensics.pipeline import answers
 from forensics.reporters import tables
 from forensics.reporters.html import outline, page
 from forensics.reporters.html.sifting import CHOICES, ORDERS, Sift, sift_credentials, sift_messages, sift_people
+
+KEPT = {**CONTRACT, **answers.BESIDE, "person_groups": PERSON_GROUPS}  # every table of a case, with its columns
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class FakeCase:
     path: Path = Path("no-such-case")
 
     def read(self, name: str) -> pd.DataFrame:
-        columns = list(CONTRACT.get(name, PERSON_GROUPS))
+        columns = list(KEPT[name])
         return pd.DataFrame([dict.fromkeys(columns, "") | row for row in self.rows.get(name, [])], columns=columns)
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from forensics.case import CONTRACT, Case, CaseError
 from forensics.obligations import CAUTION, CAUTION_OF_ROW, COLUMNS
 from forensics.people import PERSON_GROUPS
+from forensics.pipeline import answers
 from forensics.reporters import html, notification, obligations, tables
 
 _FACTS = {
@@ -32,6 +33,8 @@ _COUNTS = {
     "observations": 9, "judged_messages": 8,
 }  # fmt: skip
 
+KEPT = {**CONTRACT, **answers.BESIDE, "person_groups": PERSON_GROUPS}  # every table of a case, with its columns
+
 
 @dataclass
 class FakeCase:
@@ -42,7 +45,7 @@ class FakeCase:
     path: Path = Path("no-such-case")  # without a custody log
 
     def read(self, table: str) -> pd.DataFrame:
-        columns = list(CONTRACT.get(table, PERSON_GROUPS))
+        columns = list(KEPT[table])
         rows = [{**dict.fromkeys(columns, ""), **row} for row in self.rows.get(table, [])]
         return pd.DataFrame(rows, columns=columns)
 

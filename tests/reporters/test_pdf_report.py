@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from forensics.case import CONTRACT, Case, CaseError
+from forensics.case import BESIDE, CONTRACT, Case, CaseError
 from forensics.people import PERSON_GROUPS
+from forensics.pipeline import answers
 from forensics.reporters import pdf, tables
 from forensics.reporters.pdf import letters
 
@@ -40,6 +41,8 @@ SUMMARY: dict[str, Any] = {
     "run": {"version": "1", "custody_head": "ab" * 32},
 }  # fmt: skip
 
+KEPT = {**CONTRACT, **answers.BESIDE, "person_groups": PERSON_GROUPS}  # every table of a case, with its columns
+
 
 class Tables:
     """A finished case that lies in memory."""
@@ -48,7 +51,7 @@ class Tables:
         self.rows, self.summary = rows, {**deepcopy(SUMMARY), **(told or {})}
 
     def read(self, name: str) -> pd.DataFrame:
-        return pd.DataFrame(self.rows.get(name, []), columns=list(CONTRACT.get(name, PERSON_GROUPS)))
+        return pd.DataFrame(self.rows.get(name, []), columns=list(KEPT[name]))
 
 
 def row(table: str, **values: Any) -> dict[str, Any]:
@@ -176,8 +179,8 @@ def test_the_hashes_are_those_of_the_csv_files_whichever_comes_first(tmp_path: P
     }
     before = told_in(printed(tmp_path, **rows)).replace(" ", "")
     written = tables.write(cast("Case", Tables(None, **rows)), tmp_path)
-    assert {place.stem for place in written} >= CONTRACT.keys()
-    for place in written[: len(CONTRACT)]:  # the tables beside them have no hash on paper
+    assert {place.stem for place in written} == {*CONTRACT, *BESIDE}
+    for place in written:
         digest = hashlib.sha256(place.read_bytes()).hexdigest()
         assert digest in before, place.name
     assert told_in(printed(tmp_path, **rows)).replace(" ", "") == before

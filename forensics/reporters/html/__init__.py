@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from forensics.case import CaseError, stamp_of
+from forensics.case import beside, stamp_of
 from forensics.csvform import csv_sha256
 from forensics.decisions import Decision, decisions, standing
-from forensics.legible import cut, shown
+from forensics.legible import cut, legible, shown
 from forensics.plugins import Reporter
 from forensics.reporters.html import outline
 from forensics.reporters.html.charts import coverage_chart, timeline_chart
@@ -141,6 +140,8 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
     """The whole report as HTML text; the same case gives the same bytes. Raises KeyError where a contract column is missing."""
     summary = _completed(case.summary)
     frames = {name: case.read(name) for name in _TABLES}
+    others = beside(case)
+    more = {name: legible(frame) for name, frame in others.items()}
     exposed, possible = frames["exposed_messages"], frames["possible_messages"]
     recipients, possible_recipients = apart(frames["unexpected_recipients"])
     credentials, possible_credentials = apart(frames["credentials"])
@@ -152,8 +153,8 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
     listed = messages_table(exposed, "exposed_messages", 200, sift_messages("exposed"))
     listed_possible = messages_table(possible, "possible_messages", 100, sift_messages("possible"))
     listed_people = groups(people, 100, sift_people)
-    with suppress(CaseError, KeyError, OSError):  # a case of an older version knows no sizes
-        sized((listed, listed_possible), case.read("attachments"))
+    if "attachments" in others:  # a case of an older version knows no sizes
+        sized((listed, listed_possible), others["attachments"])
     return _template().render(
         summary=summary,
         exposed=listed,
@@ -165,7 +166,7 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
         people_outlines=outline.of_people(people) if any(one["table"].more for one in listed_people) else [],
         recipients=table(recipients, "unexpected_recipients", 50),
         possible_recipients=table(possible_recipients, "unexpected_recipients", 100),
-        **_review(case),
+        **_review(others, frames["credentials"].head(0)),
         credentials=strong,
         possible_credentials=weak,
         places=places(frames["credential_occurrences"], [*strong.rows, *weak.rows]),
@@ -189,21 +190,18 @@ def page(case: Readable, decided: Sequence[Decision] = ()) -> str:
         decided_total=len(decided),
         marked=_badges(decided),
         notification=tally(case).outline(),
-        totals={name: len(frame) for name, frame in frames.items()},
-        hashes={f"{name}.csv": csv_sha256(frame, stamp_of(case, name)) for name, frame in frames.items()},
+        totals={name: len(frame) for name, frame in (frames | more).items()},
+        hashes={f"{name}.csv": csv_sha256(frame, stamp_of(case, name)) for name, frame in (frames | more).items()},
         choices=CHOICES,
         orders=ORDERS,
     )
 
 
-def _review(case: Readable) -> dict[str, Table]:
+def _review(others: Mapping[str, pd.DataFrame], none: pd.DataFrame) -> dict[str, Table]:
     """Tables that follow from the contract's, what stands on possible messages apart; without rows in a case of an older version."""
     found: dict[str, Table] = {}
     for name in ("sign_ins", "locked_attachments", "precautions"):
-        try:
-            frame = case.read(name)
-        except (CaseError, KeyError, OSError):
-            frame = case.read("credentials").head(0)
+        frame = others.get(name, none)
         strong, weak = apart(frame) if "verdict" in frame else (frame, frame.head(0))
         found |= {name: table(strong, name, 100), f"possible_{name}": table(weak, name, 50)}
     return found

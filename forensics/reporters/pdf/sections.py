@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from forensics.case import CONTRACT, Case, stamp_of
+from forensics.case import CONTRACT, Case, beside, stamp_of
 from forensics.csvform import csv_sha256
+from forensics.legible import legible
 from forensics.reporters.pdf.paper import Block, banner, facts, heading, items, note, para, sheet, wide
 from forensics.reporters.pdf.wording import LABELS, LIMITS, METHOD, ONGOING, TERMS
 from forensics.tallies import Headcount, tally
@@ -41,9 +42,15 @@ class Told:
         return {name: self.case.read(name) for name in CONTRACT}
 
     @cached_property
+    def beside(self) -> dict[str, pd.DataFrame]:
+        """The tables that follow from the contract's, of those that the case has."""
+        return beside(self.case)
+
+    @cached_property
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of each table's CSV file."""
-        return {name: csv_sha256(frame, stamp_of(self.case, name)) for name, frame in self.tables.items()}
+        """SHA-256 of each table's CSV file, the tables beside the contract's included."""
+        frames = self.tables | {name: legible(frame) for name, frame in self.beside.items()}
+        return {name: csv_sha256(frame, stamp_of(self.case, name)) for name, frame in frames.items()}
 
     def of(self, part: str) -> Mapping[str, Any]:
         """A part of the summary; empty where an older version did not write it."""
@@ -333,7 +340,7 @@ def _proof(told: Told) -> Iterator[Block]:
         "forensics verify checks both. The head of the log is the one on the first page, unless somebody worked on the case since."
     )
     columns = (("File", "4.6cm", "strong"), ("Rows", "1.6cm", "num"), ("SHA-256", "1fr", "mono"))
-    yield sheet(columns, ([f"{name}.csv", len(frame), told.hashes[name]] for name, frame in told.tables.items()))
+    yield sheet(columns, ([f"{name}.csv", len(frame), told.hashes[name]] for name, frame in (told.tables | told.beside).items()))
 
 
 def _appendix(told: Told) -> Iterator[Block]:

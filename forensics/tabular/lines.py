@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice, takewhile
 
-from forensics.content._rows import LOOKED_AT, could_name, names_columns, under
+from forensics.tabular.rows import LOOKED_AT, could_name, names_columns, under
 
 __all__ = ["under_heads"]
 
