@@ -28,7 +28,15 @@ from forensics.leaks.checksums import (
     is_stellar_seed,
 )
 from forensics.leaks.naming import Called, called, is_four_by_four, is_identifier, is_patch_line
-from forensics.leaks.persons import PERSON_NUMBERS, is_advert, is_card_said, is_child_said, is_order_said, is_person_said
+from forensics.leaks.persons import (
+    PERSON_NUMBERS,
+    is_advert,
+    is_card_said,
+    is_child_said,
+    is_order_said,
+    is_person_said,
+    is_phone,
+)
 from forensics.leaks.prose import (
     is_bare_word,
     is_digest,
@@ -339,7 +347,7 @@ def card_said(found: Candidate) -> Judgement:
         return Judgement.FITS
     if is_order_said(found.text, found.start, found.end):
         return Judgement.REJECTS
-    return Judgement.FITS if regex.search(r"[ -]", found.value) else Judgement.DOUBTS
+    return Judgement.FITS if regex.search(r"[ .-]", found.value) else Judgement.DOUBTS
 
 
 def of_person(found: Candidate) -> Judgement:
@@ -408,6 +416,7 @@ CHECKS: dict[str, Check] = {
     "own_pay": own_pay,
     "not_year": lambda found: _fits(not regex.fullmatch(r"(?:19|20)\d\d", found.value)),
     "pesel": pesel,
+    "phone_like": lambda found: _fits(is_phone(found.value)),
     "rather_called_secret": lambda found: _RATHER_CALLED[called(found.text, found.start, found.end)],
     "reference_token": lambda found: _proves(is_reference_token(found.value)),
     "ripple_seed": lambda found: _proves(is_ripple_seed(found.value)),

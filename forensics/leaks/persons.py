@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import regex
 
-__all__ = ["PERSON_NUMBERS", "is_advert", "is_card_said", "is_child_said", "is_order_said", "is_person_said"]
+__all__ = ["PERSON_NUMBERS", "is_advert", "is_card_said", "is_child_said", "is_order_said", "is_person_said", "is_phone"]
 
 _LINE = 200  # characters to either side that count as the same line
 _VERHOEFF_TURN = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
@@ -36,6 +36,11 @@ def _argentina(number: str) -> bool:
 
 def _australia(number: str) -> bool:
     return _sum(_digits(number), 1, 4, 3, 7, 5, 8, 6, 9, 10) % 11 == 0
+
+
+def _australian_medicare(number: str) -> bool:
+    digits = _digits(number)
+    return _sum(digits, 1, 3, 7, 9, 1, 3, 7, 9) % 10 == digits[8]
 
 
 def _austria(number: str) -> bool:
@@ -103,6 +108,14 @@ def _finland(number: str) -> bool:
     return _is_day(digits[2] * 10 + digits[3], digits[0] * 10 + digits[1]) and (
         "0123456789ABCDEFHJKLMNPRSTUVWXY"[rest] == number[-1].upper()
     )
+
+
+def _german_pension(number: str) -> bool:
+    bare = "".join(number.split())
+    spelt = f"{bare[:8]}{ord(bare[8]) - 64:02}{bare[9:]}"  # the letter counts as its place in the alphabet
+    weighted = [int(digit) * weight for digit, weight in zip(spelt[:12], (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1), strict=False)]
+    day, month = int(bare[2:4]), int(bare[4:6])
+    return _is_day(month, (day - 1) % 50 + 1) and sum(sum(divmod(one, 10)) for one in weighted) % 10 == int(spelt[12])
 
 
 def _greece(number: str) -> bool:
@@ -286,8 +299,8 @@ def _total(holds: Callable[[str], bool]) -> Callable[[str], bool]:
 PERSON_NUMBERS: Mapping[str, Callable[[str], bool]] = {
     f"id_{name}": _total(holds)
     for name, holds in {
-        "ar": _argentina, "at": _austria, "au": _australia, "be": _belgium, "bg": _bulgaria, "ca": _canada, "ch": _switzerland, "cl": _chile,
-        "cn": _china, "cz": _czech, "dk": _denmark, "ee": _estonia, "fi": _finland, "gr": _greece, "gr_tax": _greek_tax, "hk": _hong_kong,
+        "ar": _argentina, "at": _austria, "au": _australia, "au_medicare": _australian_medicare, "be": _belgium, "bg": _bulgaria, "ca": _canada, "ch": _switzerland, "cl": _chile,
+        "cn": _china, "cz": _czech, "de_pension": _german_pension, "dk": _denmark, "ee": _estonia, "fi": _finland, "gr": _greece, "gr_tax": _greek_tax, "hk": _hong_kong,
         "hr": _croatia, "hu": _hungary, "ie": _ireland, "il": _canada, "in": _india, "it": _italy, "jp": _japan, "kr": _korea, "mx": _mexico,
         "no": _norway, "nz": _new_zealand, "pt": _portugal, "ro": _romania, "rs": _jugoslav, "ru": _russia, "ru_tax": _russian_tax,
         "se": _sweden, "sg": _singapore, "th": _thailand, "tr": _turkey, "tw": _taiwan, "ua": _ukraine, "za": _south_africa,
@@ -329,6 +342,9 @@ _ADVERT = regex.compile(
     r"(?i)(?<!\p{L})(?:vacanc\p{L}{1,3}|apply[ ]now|we[ ](?:are[ ])?(?:hiring|offer)|the[ ](?:job|position|role)[ ]offers|job[ ]offers|stellenangebot|wir[ ](?:suchen|bieten)|average|median|durchschnitt\p{L}{0,6}|minimum|mindestlohn|up[ ]to|from|starting|bis[ ]zu|ab|à[ ]partir|desde|hasta|ranges?|between)(?!\p{L})"
 )
 _CARD = regex.compile(r"(?i)(?<!\p{L})(?:(?:credit|debit|payment|bank)?[ _-]?card|visa|master[ ]?card|amex|american[ ]express|diners|discover|jcb|unionpay|maestro|kreditkarte\p{L}{0,8}|kartennummer|karte|carte|tarjeta|carta|cartão|kaart\p{L}{0,6}|kart[ayęu]?|kortti|kort(?:nummer|et)?|cvv2?|cvc2?|exp(?:iry|ires)?|valid|gültig|карт[аыу]|κάρτα|pan)(?=[^\p{L}])|カード|卡|카드|بطاقة|(?<!\d)(?:0[1-9]|1[0-2])[/-](?:20)?[2-4]\d(?!\d)")  # fmt: skip
+_DATE = regex.compile(
+    r"(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}(?:[ .]\d\d.*)?"
+)
 _ORDER = regex.compile(r"(?i)(?<!\p{L})(?:order|invoice|tracking|parcel|shipment|delivery|ticket|article|ean|gtin|isbn|imei|serial|batch|contract|reference|ref|customer|bestell\p{L}{0,10}|rechnung\p{L}{0,8}|sendung\p{L}{0,10}|auftrag\p{L}{0,8}|artikel\p{L}{0,8}|kunden\p{L}{0,8}|commande|facture|colis|pedido|factura|envío|ordine|fattura|bestelling|factuur|zamówieni\p{L}|заказ)(?!\p{L})")  # fmt: skip
 
 
@@ -364,6 +380,11 @@ def is_card_said(text: str, start: int, end: int) -> bool:
     """Is a payment card or its expiry spoken of in this line or the one before?"""
     before = "\n".join(text[max(0, start - _LINE) : start].split("\n")[-2:])
     return bool(_CARD.search(before) or _CARD.search(_line(text, start, end)[1][:60]))
+
+
+def is_phone(number: str) -> bool:
+    """Has it as many digits as a subscriber's number may have (ITU-T E.164), and is it no date?"""
+    return 7 <= len(_digits(number)) <= 15 and not _DATE.fullmatch(number)  # noqa: PLR2004  a local number; the most in E.164
 
 
 def is_order_said(text: str, start: int, end: int) -> bool:
