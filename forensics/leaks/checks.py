@@ -34,8 +34,10 @@ from forensics.leaks.persons import (
     is_card_said,
     is_child_said,
     is_order_said,
+    is_person_name,
     is_person_said,
     is_phone,
+    is_postal,
 )
 from forensics.leaks.prose import (
     is_bare_word,
@@ -416,7 +418,9 @@ CHECKS: dict[str, Check] = {
     "own_pay": own_pay,
     "not_year": lambda found: _fits(not regex.fullmatch(r"(?:19|20)\d\d", found.value)),
     "pesel": pesel,
+    "person_name": lambda found: _fits(is_person_name(found.value)),
     "phone_like": lambda found: _fits(is_phone(found.value)),
+    "postal": lambda found: _fits(is_postal(found.value)),
     "rather_called_secret": lambda found: _RATHER_CALLED[called(found.text, found.start, found.end)],
     "reference_token": lambda found: _proves(is_reference_token(found.value)),
     "ripple_seed": lambda found: _proves(is_ripple_seed(found.value)),

@@ -6,7 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import regex
 
-__all__ = ["PERSON_NUMBERS", "is_advert", "is_card_said", "is_child_said", "is_order_said", "is_person_said", "is_phone"]
+from forensics.leaks.prose import words
+
+__all__ = [
+    "PERSON_NUMBERS",
+    "is_advert",
+    "is_card_said",
+    "is_child_said",
+    "is_order_said",
+    "is_person_name",
+    "is_person_said",
+    "is_phone",
+    "is_postal",
+]
 
 _LINE = 200  # characters to either side that count as the same line
 _VERHOEFF_TURN = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
@@ -342,6 +354,20 @@ _ADVERT = regex.compile(
     r"(?i)(?<!\p{L})(?:vacanc\p{L}{1,3}|apply[ ]now|we[ ](?:are[ ])?(?:hiring|offer)|the[ ](?:job|position|role)[ ]offers|job[ ]offers|stellenangebot|wir[ ](?:suchen|bieten)|average|median|durchschnitt\p{L}{0,6}|minimum|mindestlohn|up[ ]to|from|starting|bis[ ]zu|ab|à[ ]partir|desde|hasta|ranges?|between)(?!\p{L})"
 )
 _CARD = regex.compile(r"(?i)(?<!\p{L})(?:(?:credit|debit|payment|bank)?[ _-]?card|visa|master[ ]?card|amex|american[ ]express|diners|discover|jcb|unionpay|maestro|kreditkarte\p{L}{0,8}|kartennummer|karte|carte|tarjeta|carta|cartão|kaart\p{L}{0,6}|kart[ayęu]?|kortti|kort(?:nummer|et)?|cvv2?|cvc2?|exp(?:iry|ires)?|valid|gültig|карт[аыу]|κάρτα|pan)(?=[^\p{L}])|カード|卡|카드|بطاقة|(?<!\d)(?:0[1-9]|1[0-2])[/-](?:20)?[2-4]\d(?!\d)")  # fmt: skip
+_NO_NAMES = words(
+    "server service services system support team project plan build cloud office department group manager management center centre week day chapter handbook "
+    "safety portal help desk customer sales marketing data file folder name address number list report release version test demo production staging admin "
+    "gmbh ltd limited inc corp company kg ag llc sarl bank hotel school university clinic hospital street road city world tour image docker job main "
+    "kundenservice abteilung verwaltung stadt schule universität klinik service-team équipe ville école departamento oficina equipo ufficio scuola szkoła zespół"
+)
+_MACHINE = regex.compile(r"@|://|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{2}:){3}")
+_HOUSE = regex.compile(
+    r"(?<!\d)\d{1,5}(?:[ ]?\p{L}|[/\-]\d{1,4}\p{L}?)?(?:[.]?,[ ][^,]{1,20}){0,3},[ ](?:\p{Lu}{1,3}-)?[\p{L}\d][\p{L}\d ]{2,5}[ -]"  # 12 b, 3rd floor, NW1 6XE
+    r"|(?<!\d)\d{2,3}[ -]?\d{2,4}[ ]\p{Lu}\p{L}{2,}|\p{Lu}{2,3}[ ]\d{4,5}(?!\d)|\d{5}(?:-\d{3,4})?$"  # 114 06 Praha; VIC 3823; CEP 11734-242
+    r"|\p{L}\p{Ll}{2,}(?:straße|strasse|str\.|gatan|vägen|veien|vegen|vej|gade|katu|laan|straat)[ ]\d"
+    r"|(?:д|буд|корп|кв)\.[ ]?\d|[ ](?i:no)[:.][ ]?\d|[市区區町村]\p{L}{1,12}\d"
+    r"|(?i:\b(?:street|road|avenue|lane|rue|calle|via|rua|p\.?o\.?[ ]box|postfach)\b)|\d(?:番|号|丁目|號)|(?:로|길)[ ]\d|شارع|רחוב|मकान|गली|đường|phố"
+)
 _DATE = regex.compile(
     r"(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}(?:[ .]\d\d.*)?"
 )
@@ -380,6 +406,16 @@ def is_card_said(text: str, start: int, end: int) -> bool:
     """Is a payment card or its expiry spoken of in this line or the one before?"""
     before = "\n".join(text[max(0, start - _LINE) : start].split("\n")[-2:])
     return bool(_CARD.search(before) or _CARD.search(_line(text, start, end)[1][:60]))
+
+
+def is_person_name(name: str) -> bool:
+    """Does no word of it name a thing, an office or a firm?"""
+    return not _NO_NAMES.intersection(regex.findall(r"\p{L}{2,}", name.lower()))
+
+
+def is_postal(text: str) -> bool:
+    """Does it read as the place of a house: a postcode or a street's number behind a name, and no address of a machine?"""
+    return not _MACHINE.search(text) and _HOUSE.search(text) is not None
 
 
 def is_phone(number: str) -> bool:
