@@ -332,9 +332,18 @@ _SAID = r"""(?<![\p{L}\p{N}])(?:
 |(?!(?:The|This|That|These|Those|Our|Your|A|An|It|We|You|They|New|All|For|From|Dear|Die|Der|Das|Ein|Eine|Wir|Les|Le|La|Un|Une|El|Los|Las|Il|Lo|De|Het|Een|There|Mental|Public|World|National|International|Clinical|Medical)(?![\p{L}]))
  \p{Lu}\p{Ll}{1,20}(?:-\p{Lu}\p{Ll}{1,20})?[ ](?:(?:van|von|de|der|den|di|da|del|du|la|le|al|bin)[ ]){0,2}\p{Lu}[\p{Ll}’'\-]{1,24}(?=,?[ ]\p{Ll}|[,.]?$|[ ][(:])
 |(?!(?:The|This|That|It|There|What|Who|She|He|Das|Es|Dies|Was|Wer|Ce|Cela|Esto|Questo|Dit|Dat|Research|Science|Study|Work|Therapy|Cancer|Depression|Diabetes)(?![\p{L}]))
- \p{Lu}\p{Ll}{1,20}[ ](?:is|was|has|had|suffers|told|will|earns|got|ist|war|hat|hatte|leidet|wurde|bekommt|verdient|est|était|souffre|a[ ]une?|a[ ]été|tiene|padece|sufre|fue|gana|è|ha|soffre|heeft|lijdt|ma|jest|cierpi|har|lider|är|er|tem|sofre|foi|имеет|страдает)(?![\p{L}])
-)|本人|患者|社員|さん|氏|先生|女士|员工|病人|직원|환자|씨|السيد|المريض|מר|גב"""
+ \p{Lu}\p{Ll}{1,20}[ ](?:is|was|has|had|suffers|told|will|earns|got|takes|spent|served|voted|pays|ist|war|hat|hatte|leidet|wurde|bekommt|verdient|gehört|sitzt|est|était|souffre|a[ ]une?|a[ ]été|touchera|tiene|padece|sufre|fue|gana|es|está|milita|è|ha|soffre|heeft|lijdt
+ |ma|jest|cierpi|należy|był[a]?|má|je|byl[a]?|trpí|har|lider|är|er|fick|får|on|sairastaa|van|volt|szenved|este|are|tem|sofre|foi|é|имеет|страдает|болеет|болен|больна|был[а]?|судим[а]?|має|хворіє|είναι|έχει)(?![\p{L}])
+|\p{Lu}\p{Ll}{2,20}[’']s[ ]|(?<=for[ ]|A[ ]|[Uu][ ]|У[ ]|у[ ])\p{Lu}\p{Ll}{2,20}(?=[ ](?:le|lo|la|shows|stwierdzono|zjistili|виявили|обнаружили)(?![\p{L}])|:[ ])
+|(?:(?:sie|er)[ ](?:ist|war|hat|gehört|wurde)|(?:il|elle)[ ](?:est|a|était|milite|souffre)|(?:él|ella)[ ](?:es|está|tiene)|(?:jest|è|es|está)[ ](?=członk|świad|wyznan|iscritt|testimon|militant|afiliad|testig|homosex|omosessual|di[ ]rel|de[ ](?:etn|rel)))
+|(?i:bey|hanım|doamna|domnul|domnișoara|senhora?|paní|fru|κ(?:ύριος|υρία|\.)|collega|pacjentki|пациента|пацієнтки?)(?=[ ])
+)|本人|患者|社員|さん|様|氏|先生|女士|经理|员工|病人|确诊|得了|被判|因.{1,6}被|\p{Han}{2,3}是|직원|환자|과장|대리|부장|님|씨|السيد|المريض|الموظف|مصاب|מר|גב|החולה|העובד|मरीज|श्री|कर्मचारी|\b(?:Anh|Chị|Ông|Bà)[ ]\p{Lu}"""
 _PERSON = regex.compile(_SAID, regex.VERBOSE)
+_FIELD = regex.compile(
+    r"(?i)(?<!\p{L})(?:health|illness|medical|diagno[sz]\p{L}{0,4}|rozpoznanie|диагноз|діагноз|διάγνωση|tanı|criminal(?:[ _]record)?|vetting|background[ ]check|religion|special[ _]category"
+    r"|casellario|(?:extrait[ ]du[ ])?casier(?:[ ]judiciaire)?|antecedentes|niekaralność|strafregister\p{L}{0,6}|führungszeugnis|strafblad|судимость|trestní[ ]rejstřík)"
+    r"(?:[ ](?:(?:bei|di|de|du|u|of|for|von|van|у)[ ])?[\p{L}’'-]{2,24}(?:[ ][\p{L}’'-]{2,24})?)?[ ]{0,2}(?:[\"'>\])]{0,2}[ ]{0,3}[:=>|\t→-]|[ ]$|$)"
+)
 _YOU = regex.compile(
     r"(?i)(?<!\p{L})(?:your|ihr(?:e[rnms]?)?|dein(?:e[rnms]?)?|votre|ton|tu|vostr[oa]|tuo|uw|jouw|twoj\p{L}|din|ditt|ваш\p{L}?)(?!\p{L})"
 )
@@ -342,7 +351,11 @@ _CHILD = regex.compile(
     r"(?i)(?<!\p{L})(?:son|daughter|child|kid|boy|girl|pupil|minor|toddler|nephew|niece|stepson|stepdaughter|foster[ ]child|grandson|granddaughter|schoolboy|schoolgirl|student"
     r"|sohn|tochter|kind(?:es|er)?|junge|mädchen|schüler(?:in)?|neffe|nichte|enkel(?:in)?|fils|fille|enfant|garçon|élève|neveu|nièce|hij[oa]|niñ[oa]|menor|alumn[oa]|sobrin[oa]|figli[oa]|bambin[oa]|ragazz[oa]|minore"
     r"|zoon|dochter|jongen|meisje|leerling|filh[oa]|criança|menin[oa]|syn(?:ek)?|córka|dziecko|dcera|dítě|dotter|barn(?:et)?|pojke|flicka|sønn?|datter|dreng|pige|gutt|jente|poika|tytär|lapsi|fia|lánya|gyermek|fiul|fiica|copil(?:ul)?"
-    r"|oğl\p{L}*|kızı|çocu[kğ]\p{L}*|сын|дочь|реб[её]нок|син|дочка|дитина|γιος|κόρη|παιδί)(?!\p{L})|息子|娘|子供|儿子|女儿|孩子|아들|딸|아이|ابن|ابنة|طفل|בן|בת|ילד"
+    r"|oğl\p{L}*|kızı|çocu[kğ]\p{L}*|сын|дочь|реб[её]нок|син|дочка|дитина|γιος|κόρη|παιδί|γιο[υύ]?|κόρης|сын[ауеом]{0,2}|доч(?:ери|ерью|ка|ку|ке)|реб[её]нк\p{L}{1,2}|син[ауові]{0,4}|доньк?[аиуої]{0,2}|доньці|ученик\p{L}?|учениц\p{L}|учен[ья]|учениця|школьни\p{L}{1,3}"
+    r"|poikani|tyttäreni|poikamme|lapseni|oppilas|fiam|lányom|tanuló|elev[aă]?|öğrenci|kızım\p{L}?|oğlum|uczeń|uczennic[ay]|ucznia|dítě|žák(?:yně)?|elev|læreling|alunn[oa](?:/a)?|alun[oa]|aluno|leerlinge?|schülerin|schülers|unaccompanied[ ]minor|under[ ]1\ds|con[ ]trai|con[ ]gái|học[ ]sinh)(?!\p{L})|息子|娘|子供|儿子|女儿|孩子|아들|딸|아이|生徒|児童|园儿|学生|小朋友|학생|원아|자녀|ابن|ابنة|ابني|ابنتي|طفل|תלמיד|בן|בת|ילד|बेटा|बेटी|बच्च|छात्र"
+)
+_CHILD_FIELD = regex.compile(
+    r"(?i)(?<!\p{L})(?:minor|child|kind(?:es)?|enfant|niñ[oa]|minore|dziecko)(?:[\"'>\])]{0,2}[ ]{0,3}[:=>|\t→-]|[ ]?$)"
 )
 _CALLED = regex.compile(
     r"(?:^|(?<=[\s>(\"“„]))\p{Lu}\p{Ll}{1,20}(?:[ ]\p{Lu}[\p{Ll}’'\-]{1,24})?(?:,[ ]|[ ](?:is|ist|a|est|tiene|ha|è|is|ma|har|är|er|on)[ ](?:only[ ]|erst[ ])?|[ ]\()$"
@@ -350,8 +363,11 @@ _CALLED = regex.compile(
 _RANGE = regex.compile(
     r"(?i)[^\S\r\n]{0,2}(?:to|bis|até|[àa]|and|und|-|–|—|tot|till|til|do)[^\S\r\n]{0,2}(?:(?:EUR|USD|GBP|CHF|[€$£])[ ]?)?\d"
 )
+_RAISE = regex.compile(
+    r"(?i)(?:pay|salary|wage)[ ](?:review|rise|raise|increase)|gehaltserhöhung|augmentation|aumento|podwyżk\p{L}"
+)
 _ADVERT = regex.compile(
-    r"(?i)(?<!\p{L})(?:vacanc\p{L}{1,3}|apply[ ]now|we[ ](?:are[ ])?(?:hiring|offer)|the[ ](?:job|position|role)[ ]offers|job[ ]offers|stellenangebot|wir[ ](?:suchen|bieten)|average|median|durchschnitt\p{L}{0,6}|minimum|mindestlohn|up[ ]to|from|starting|bis[ ]zu|ab|à[ ]partir|desde|hasta|ranges?|between)(?!\p{L})"
+    r"(?i)(?<!\p{L})(?:vacanc\p{L}{1,3}|apply[ ]now|we[ ](?:are[ ])?(?:hiring|offer)|the[ ](?:job|position|role)[ ]offers|job[ ]offers|stellenangebot|wir[ ](?:suchen|bieten)|average|median|durchschnitt\p{L}{0,6}|minimum|mindestlohn|up[ ]to|starting|bis[ ]zu|ranges?)(?!\p{L})|(?<!\p{L})(?:between|ab|à[ ]partir[ ]de|desde|hasta|from)[^\p{L}]{0,4}$"
 )
 _CARD = regex.compile(r"(?i)(?<!\p{L})(?:(?:credit|debit|payment|bank)?[ _-]?card|visa|master[ ]?card|amex|american[ ]express|diners|discover|jcb|unionpay|maestro|kreditkarte\p{L}{0,8}|kartennummer|karte|carte|tarjeta|carta|cartão|kaart\p{L}{0,6}|kart[ayęu]?|kortti|kort(?:nummer|et)?|cvv2?|cvc2?|exp(?:iry|ires)?|valid|gültig|карт[аыу]|κάρτα|pan)(?=[^\p{L}])|カード|卡|카드|بطاقة|(?<!\d)(?:0[1-9]|1[0-2])[/-](?:20)?[2-4]\d(?!\d)")  # fmt: skip
 _NO_NAMES = words(
@@ -380,24 +396,34 @@ def _line(text: str, start: int, end: int) -> tuple[str, str]:
     return left, text[end : end + _LINE].partition("\n")[0]
 
 
+def _line_or_cell(text: str, start: int, end: int) -> tuple[str, str]:
+    """As `_line`; and the line above where a place stands alone, as in a table's cell."""
+    before, after = _line(text, start, end)
+    if not any(map(str.isalpha, before)):
+        before = " ".join(text[max(0, start - _LINE) : start].split("\n")[-2:])
+    return before, after
+
+
 def is_person_said(text: str, start: int, end: int, *, or_reader: bool = False) -> bool:
     """Does the line speak of one person: a name, a title, a pronoun, a patient; `or_reader`: or of the one who reads it?"""
-    before, after = _line(text, start, end)
+    before, after = _line_or_cell(text, start, end)
     line = f"{before}{text[start:end]}{after}"
-    return bool(_PERSON.search(line) or (or_reader and _YOU.search(line)))
+    return bool(_PERSON.search(line) or _FIELD.search(before) or (or_reader and _YOU.search(line)))
 
 
 def is_child_said(text: str, start: int, end: int) -> bool:
     """Does the line, or the cell above an age that stands alone, speak of a child; or does a name stand right before?"""
-    before, after = _line(text, start, end)
-    if not before.strip():
-        before = " ".join(text[max(0, start - _LINE) : start].split("\n")[-2:])
+    before, after = _line_or_cell(text, start, end)
+    if _CHILD_FIELD.search(before):
+        return True
     return bool(_CALLED.search(before) or _CHILD.search(before) or _CHILD.search(after))
 
 
 def is_advert(text: str, start: int, end: int) -> bool:
     """Is an amount of money one end of a range, or what a vacancy promises?"""
     before, after = _line(text, start, end)
+    if _RAISE.search(before):
+        return False
     is_range = _RANGE.match(after) or regex.search(r"(?i)\d[\d.,]*[ ]?(?:k|EUR|€|\$|£)?[ ]?(?:to|bis|-|–|à|a)[ ]?$", before)
     return bool(is_range or _ADVERT.search(before))
 
