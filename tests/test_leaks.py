@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -207,6 +209,37 @@ LINKS = [
 def test_a_link_is_read_by_its_fields(text: str, kind: str) -> None:
     ((one, value),) = credentials("Go to " + text + " now.")
     assert (one, value) == (kind, TOKEN)
+
+
+def _openssh_key(cipher: bytes) -> str:
+    """A key file as openssh-portable's PROTOCOL.key lays it out: the mark, then the cipher's name with its length."""
+    inside = b"openssh-key-v1\x00" + len(cipher).to_bytes(4, "big") + cipher + random.Random(7).randbytes(300)
+    return _armoured(base64.encodebytes(inside).decode())
+
+
+def _armoured(inside: str) -> str:
+    return f"-----BEGIN OPENSSH {'PRIVATE'} KEY-----\n{inside}-----END OPENSSH {'PRIVATE'} KEY-----\n"
+
+
+def _generated_openssh_key() -> str:
+    form = serialization.PrivateFormat.OpenSSH
+    return Ed25519PrivateKey.generate().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+@pytest.mark.parametrize(
+    ("written", "severity"),
+    [
+        (_generated_openssh_key(), "critical"),
+        (_openssh_key(b"none"), "critical"),
+        (_openssh_key(b"aes256-ctr"), "medium"),
+        (_openssh_key(b"chacha20-poly1305@openssh.com"), "medium"),
+    ],
+    ids=["generated", "open", "aes", "chacha"],
+)
+def test_an_openssh_key_tells_whether_a_passphrase_locks_it(written: str, severity: str) -> None:
+    for text in (written, "".join(f"> {line}" for line in written.splitlines(keepends=True))):
+        (hit,) = hits_in(text, RULES)[0]
+        assert (hit.rule.kind, hit.rule.severity) == ("private_key", severity)
 
 
 def test_a_value_hidden_by_decoding_takes_the_place_of_its_link() -> None:
