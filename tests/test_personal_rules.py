@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from affordable import affordable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.leaks import load_rules, scan
-from forensics.leaks.persons import PERSON_NUMBERS, is_advert, is_card_said, is_child_said, is_order_said, is_person_said
+from forensics.leaks.persons import (
+    PERSON_NUMBERS,
+    is_advert,
+    is_card_said,
+    is_child_said,
+    is_order_said,
+    is_person_name,
+    is_person_said,
+    is_phone,
+    is_postal,
+)
 from forensics.leaks.ruleset import fold
 from forensics.model import Text
 
@@ -48,6 +60,9 @@ def kinds_in(text: str) -> set[str]:
         ("bank_account", "IBAN=DE89370400440532013000"),
         ("payment_card", "card_number=4111111111111111"),
         ("confidential_marking", "marking: FORTROLIGT"),
+        ("phone", "Handy: 0171 5550123"),
+        ("postal_address", "She lives at 12 Sample Street, Exampleton EX4 6PL."),
+        ("name", "Full name: Anna Sample\tIBAN: unknown\n"),
     ],
 )
 def test_a_persons_datum_is_found_in_prose_and_in_settings(kind: str, text: str) -> None:
@@ -71,6 +86,22 @@ def test_a_persons_datum_is_found_in_prose_and_in_settings(kind: str, text: str)
         ("passport", "Passport control opens at 10:30."),
         ("tax_id", "The tin weighs 123456789 grams."),
         ("confidential_marking", "This message is confidential and may be privileged."),
+        ("phone", "Fix the phone layout on 1024x768 screens (see 2025-10-12 14:33:00)."),
+        ("phone", "call stack 0x7ffe 1234 5678 9012"),
+        ("phone", "Meeting ID: 912 3456 7890, passcode will follow."),
+        ("postal_address", "Address 0x00400000-0x00500000 is mapped."),
+        ("postal_address", "Address: 10.0.0.12, gateway 10.0.0.1"),
+        ("driving_licence", "The licence of this library is Apache-2.0; licence number: see NOTICE."),
+        ("salary", "his pay-per-click budget is 500 EUR"),
+        ("salary", "The server pays 3,000 ms for each lookup."),
+        ("minor", "The child process 4711 exited with code 9."),
+        ("minor", "Each child (5) inherits the parent's locale."),
+        ("health", "diagnosis: null pointer in parser"),
+        ("health", "He suffers from low disk space."),
+        ("special_category", "She is a member of the board."),
+        ("criminal", "He was sentenced to three weeks of code review."),
+        ("name", "Name: Blue Chair\tPrice: 12 EUR"),
+        ("name", "my colleague Java Script wrote"),
     ],
 )
 def test_what_is_nobodys_is_not_found(kind: str, text: str) -> None:
@@ -81,9 +112,11 @@ def test_what_is_nobodys_is_not_found(kind: str, text: str) -> None:
     ("check", "number", "altered"),
     [
         ("id_at", "1237 010180", "1238 010180"),
+        ("id_au_medicare", "2123 45670 1", "2123 45671 1"),
         ("id_ca", "046 454 286", "046 454 287"),
         ("id_ch", "756.9217.0769.85", "756.9217.0769.84"),
         ("id_cl", "12.345.678-5", "12.345.678-6"),
+        ("id_de_pension", "65 170839 J 003", "65 170839 J 004"),
         ("id_cn", "11010519491231002X", "110105194912310021"),
         ("id_ee", "37605030299", "37605030298"),
         ("id_fi", "131052-308T", "131052-308U"),
@@ -100,6 +133,27 @@ def test_what_is_nobodys_is_not_found(kind: str, text: str) -> None:
 def test_check_digits_hold_for_published_examples_and_for_no_neighbour(check: str, number: str, altered: str) -> None:
     assert PERSON_NUMBERS[check](number)
     assert not PERSON_NUMBERS[check](altered)
+
+
+@pytest.mark.parametrize(
+    ("asked", "holds", "near_miss"),
+    [
+        (is_phone, "0171 5550123", "171 550"),
+        (is_phone, "030-1234567", "12.10.2025"),
+        (is_phone, "(555) 010-0199", "2025-10-12 14:33"),
+        (is_phone, "+49 30 901820", "1234 5678 9012 3456"),
+        (is_postal, "Hauptstraße 5, 12345 Musterstadt", "the main thing is 5"),
+        (is_postal, "12 Sample Street, Exampleton", "12 samples, all of them good"),
+        (is_postal, "Rua das Flores 12, 1200-195 Lisboa", "https://rua.example/12"),
+        (is_postal, "Long Lane 4", "192.0.2.7, lane 4"),
+        (is_person_name, "Anna Sample", "Build Server"),
+        (is_person_name, "Jan van Dijk", "Support Team"),
+        (is_person_name, "O’Neill, Mary", "Acme Ltd"),
+    ],
+)
+def test_a_shape_alone_is_not_enough(asked: Callable[[str], bool], holds: str, near_miss: str) -> None:
+    assert asked(holds)
+    assert not asked(near_miss)
 
 
 def test_numbers_of_thirty_countries_are_known_and_demand_a_word() -> None:

@@ -376,7 +376,7 @@ _NO_NAMES = words(
     "gmbh ltd limited inc corp company kg ag llc sarl bank hotel school university clinic hospital street road city world tour image docker job main "
     "kundenservice abteilung verwaltung stadt schule universität klinik service-team équipe ville école departamento oficina equipo ufficio scuola szkoła zespół"
 )
-_MACHINE = regex.compile(r"@|://|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{2}:){3}")
+_MACHINE = regex.compile(r"@|://|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{2}:){3}|\b0x[0-9A-Fa-f]")
 _HOUSE = regex.compile(
     r"(?<!\d)\d{1,5}(?:[ ]?\p{L}|[/\-]\d{1,4}\p{L}?)?(?:[.]?,[ ][^,]{1,20}){0,3},[ ](?:\p{Lu}{1,3}-)?[\p{L}\d][\p{L}\d ]{2,5}[ -]"  # 12 b, 3rd floor, NW1 6XE
     r"|(?<!\d)\d{2,3}[ -]?\d{2,4}[ ]\p{Lu}\p{L}{2,}|\p{Lu}{2,3}[ ]\d{4,5}(?!\d)|\d{5}(?:-\d{3,4})?$"  # 114 06 Praha; VIC 3823; CEP 11734-242
