@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tables import ACME, START, day, findings, sent, tables
 
+from forensics.detectors.blind_copy import STRONGEST
 from forensics.incident import Incident
 from forensics.model import Direction, Finding, Observation, Route, Verdict, Window
 from forensics.policy import Expected, Policy
@@ -280,3 +281,34 @@ def test_a_domain_of_which_no_two_addresses_meet_is_a_provider_of_mailboxes() ->
     company = blind(before() + homes + pair + inside(20, "x77@postbox.example"))["x77@postbox.example"]
     assert company.verdict is Verdict.POSSIBLE
     assert "Other addresses of its domain are known" in company.reason
+
+
+def test_where_nobody_knows_to_and_cc_the_strongest_three_are_shown_though_none_stands_out() -> None:
+    usual = [
+        one for n in range(40) for one in relayed(1, f"colleague{n}@customer{n}.example", start=-30 + n / 2, name=f"usual{n}-")
+    ]
+    groups = [one for n in range(6) for one in _in_one_thread(5 + n, " ".join(f"{who}{n}@{who}{n}.example" for who in "abcdef"))]
+    found = blind(usual + groups)
+    assert len(found) == STRONGEST
+    assert {one.verdict for one in found.values()} == {Verdict.POSSIBLE}
+
+
+def _in_one_thread(count: int, envelope: str) -> list[Observation]:
+    return [
+        sent(
+            day(1 + n),
+            APP,
+            envelope=envelope,
+            message_id=f"{envelope[:2]}{n}",
+            route=Route.SMTP,
+            source="postfix",
+            header_known=False,
+        )
+        for n in range(count)
+    ]
+
+
+def test_a_help_desk_with_an_address_for_each_ticket_is_not_accused() -> None:
+    tickets = inside(7, "ticket-{n}@desk.example")
+    assert {one.verdict for one in blind(before() + tickets).values()} == {Verdict.POSSIBLE}
+    assert blind(before() + inside(7, "box@drop.example"))["box@drop.example"].verdict is Verdict.PROBABLE

@@ -77,6 +77,8 @@ ROWS = (
     Row("domain known from other mail", "known", {"related": False}, {"related": True}),
     Row("behind an alias", "known", {"alias_only": False}, {"alias_only": True}),
     Row("a service that is blind-copied on purpose", "known", {"service": ""}, {"service": "a CRM drop box"}),
+    Row("messages, hardly two of them to the same address of its domain", "known", dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 8) | {"main": 4, "addresses": 6}, dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 7) | {"main": 4, "addresses": 6}),
+    Row("addresses of its domain, of few messages", "known", dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 6) | {"main": 3, "addresses": 4}, dict.fromkeys(("messages", "known_blind", "sole", "accompanied", "together", "threads", "groups"), 6) | {"main": 3, "addresses": 5}),
     Row("took the place of another", "known", {"follows": ""}, {"follows": "keep@old.example"}),
     Row("took turns, with two messages each", "known", {"threads": 1, "rotation": 4, "rotated": 8}, {"threads": 1, "rotation": 4, "rotated": 7}),
     Row("messages that had another addressee", "unknown", {"accompanied": 10}, {"accompanied": 9}),
@@ -103,6 +105,17 @@ def test_a_near_miss_scores_no_higher(row: Row) -> None:
     collector = _BY_HEADERS[row.headers]
     if row.feature not in {"earlier mail of the same senders", "first use"}:  # which need not change the figures that are summed
         assert replace(collector, **row.misses).score(START) <= replace(collector, **row.passes).score(START)
+
+
+@pytest.mark.parametrize("explained", [{"service": "a CRM drop box"}, {"follows": "keep@old.example"}])
+def test_what_is_explained_ranks_behind_what_is_not(explained: dict[str, Any]) -> None:
+    weak = replace(
+        UNSEEN, messages=5, partners=2, groups=2, sole=0, accompanied=4, together=5, crowd=2.0, several_sets=200, most=3
+    )
+    busy = replace(
+        UNSEEN, messages=500, during=500, groups=200, partners=200, accompanied=500, together=500, sole=500, threads=300
+    )
+    assert busy.score(START) > weak.score(START) > replace(busy, **explained).score(START) > 0
 
 
 def test_the_document_lists_them() -> None:

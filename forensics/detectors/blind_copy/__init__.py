@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from heapq import nlargest
 from itertools import pairwise
 
 import duckdb
@@ -26,12 +27,16 @@ AS_NEAR, AS_NEAR_SHARE = 5, 0.1  # messages, and part of its own
 # Of the messages of its domain's busiest address: where nobody knows To and Cc, whoever got fewer may have nothing to do with that one
 PASSING = 0.1
 RARE = 20  # bits: one in a million
+# Where nobody knows To and Cc, so many strangers are shown though none of them stands out: if one was slipped in, it is most likely one of these
+STRONGEST = 3
 
 
 def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Finding]:
     """One finding for each unexpected blind recipient inside the window: `probable` with the pattern, else `possible`."""
     start = scope.policy.window_for(scope.incident).start
-    units = {row["uid"]: Unit(**row, service=_service(row["domain"])) for row in units_inside(connection, start, providers())}
+    rows = units_inside(connection, start, providers())
+    addresses = addresses_of(connection)
+    units = {row["uid"]: Unit(**row, addresses=len(addresses[row["uid"]]), service=_service(row["domain"])) for row in rows}
     for uid, figures in company(connection).items():
         units[uid] = replace(units[uid], **figures)
     strangers = [uid for uid, unit in units.items() if unit.is_stranger(start)]
@@ -40,9 +45,19 @@ def detect(connection: duckdb.DuckDBPyConnection, scope: Scope) -> Iterator[Find
             units[uid] = replace(units[uid], rotation=count, rotated=messages)
     for uid, (follows, followed) in _successors(connection, units.values(), start).items():
         units[uid] = replace(units[uid], follows=follows, followed=followed)
-    addresses = addresses_of(connection)
-    for unit in units.values():
+    for unit in _shown(units.values(), start):
         yield from _findings(unit, addresses[unit.uid], start)
+
+
+def _shown(units: Collection[Unit], start: datetime | None) -> Iterator[Unit]:
+    """Units that are worth a finding. Where nobody knows To and Cc any addressee looks like a blind one: only what stands out is, and the strongest of the rest."""
+    perhaps = [unit for unit in units if not unit.known_blind and unit.may_stand_out(start)]
+    strongest = {unit.uid for unit in nlargest(STRONGEST, perhaps, key=lambda unit: (unit.score(start), unit.points(start)))}
+    for unit in units:
+        if unit.alias_only and unit.was_in_use(start):
+            continue  # a list or forward that was there before: whoever wrote to the alias addressed it
+        if unit.known_blind or unit.uid in strongest or unit.stands_out(start) or unit.is_collector(start):
+            yield unit
 
 
 def _successors(
@@ -76,10 +91,6 @@ def _successors(
 
 def _findings(unit: Unit, addresses: Mapping[str, int], start: datetime | None) -> Iterator[Finding]:
     collector = unit.is_collector(start)
-    if unit.known_blind == 0 and not collector and not unit.stands_out(start):
-        return  # To and Cc are unknown and nothing stands out: any addressee would look like this
-    if unit.alias_only and unit.was_in_use(start):
-        return  # a list or forward that was there before: whoever wrote to the alias addressed it
     most = max(addresses.values())
     for address, messages in addresses.items():
         others = len(addresses) - 1
@@ -153,4 +164,4 @@ def _limits(connection: duckdb.DuckDBPyConnection, scope: Scope) -> list[str]:
     return limits(connection, scope.policy.window_for(scope.incident).start)
 
 
-DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=5)
+DETECTOR = Detector("blind_copy", "Who got blind copies that nobody expects?", detect, limits=_limits, version=6)

@@ -15,6 +15,7 @@ MIN_HIDDEN = 3
 # Below this many earlier messages of the same senders, "never seen before" means nothing.
 MIN_BASELINE = 20
 MOST_UNCOMPARED = 0.98  # the score of a recipient with nothing to compare with
+MOST_EXPLAINED = 0.001  # the score of a recipient of whom it is known what it is: whatever nobody explains comes first
 # Without earlier mail only near-complete coverage tells a collector from an archive that was always there.
 ALONE_SHARE = 0.8
 # Whom one person blind-copies is mostly somebody who helps that person, and to whom one writes openly now and then, too: not even
@@ -26,6 +27,8 @@ MAX_STRAY = 2  # messages of other senders that leave it one sender's recipient
 MAX_CROWD = 6  # other addressees on average: more is a mailing
 MIN_COVERED, COVERED_SHARE = 20, 0.9  # messages, and part of its senders' mail, from which on it covers that mail
 MIN_HANDED, HANDED_SHARE = 4, 0.25  # messages, and part of its senders' mail, of whatever took another's place
+# A help desk has an address for each ticket; a collector keeps the few that it has, or shows in more messages
+PER_ADDRESS, MIN_CHANGING = 1.5, 8
 MIN_SOLE = 0.5  # part of its messages in which it is the only stranger: a mailing has many
 MIN_SOLE_PERHAPS = 0.25  # the same where nobody knows To and Cc: of two that stand together either may be an addressee
 # Where To and Cc are unknown, standing beside others by chance so often must be as rare as this, whatever else speaks against it.
@@ -79,6 +82,7 @@ class Unit:
     signed_main: int = 0  # of them, those of the sender that it has most of
     signed_during: int = 0  # messages of recorded senders between its first and last copy
     sids: list[int] = field(default_factory=list)  # its senders
+    addresses: int = 1
     rotation: int = 0  # units that took turns with it, itself included; 0 where it stands for itself
     rotated: int = 0  # messages of all of these
     follows: str = ""  # a blind recipient of the same senders that ended when this one began
@@ -204,11 +208,13 @@ class Unit:
             and (self.known_blind > 0 or self.stands_out(start))
         )
 
+    def may_stand_out(self, start: datetime | None) -> bool:
+        """Whether it can be a hidden recipient at all, where nobody knows To and Cc."""
+        return self.is_stranger(start) and self.messages >= MIN_MESSAGES and self.together >= SELDOM_ALONE * self.met
+
     def stands_out(self, start: datetime | None) -> bool:
         """Whether it is worth a look where nobody knows To and Cc."""
-        if not self.is_stranger(start) or self.messages < MIN_MESSAGES or self.together < SELDOM_ALONE * self.met:
-            return False
-        return bool(self.rotation) or self.covers or self.points(start) >= SHOWN
+        return self.may_stand_out(start) and (bool(self.rotation) or self.covers or self.points(start) >= SHOWN)
 
     def is_collector(self, start: datetime | None) -> bool:
         """Whether it has the pattern of an exfiltration address."""
@@ -217,6 +223,8 @@ class Unit:
         if self.known_blind and self.rotation and self.rotated >= 2 * self.rotation:
             return True  # where each got one message, they may be people whom somebody writes to all at once
         if not self.is_stranger(start) or self.messages < MIN_MESSAGES or not self.is_spread:
+            return False
+        if self.messages < min(MIN_CHANGING, PER_ADDRESS * self.addresses) and self.addresses > 1:
             return False
         if self.points(start) < self.wanted or self.came_with_its_senders:
             return False
@@ -264,7 +272,7 @@ class Unit:
             "domain known": -2.5 * self.related, "a known service": -12.0 * bool(self.service), "took a place": -11.0 * bool(self.follows),
             "in use before": -4.0 * self.was_in_use(start), "addressed openly": -4.0 * self.ever_visible, "wrote to us": -4.0 * self.wrote,
             "came with its senders": -4.0 * self.came_with_its_senders, "nothing to compare with": -1.0 * (self.compared < MIN_BASELINE),
-            "took turns": 1.2 * bool(self.rotation),
+            "few messages": -1.0 * (self.messages < MIN_MESSAGES), "took turns": 1.2 * bool(self.rotation),
         }  # fmt: skip
         return {name: value for name, value in (points | against).items() if value}
 
@@ -273,6 +281,8 @@ class Unit:
         return _LEAST + sum(self.weights(start).values())
 
     def score(self, start: datetime | None) -> float:
-        """0 to 1: the points as a share, ten to one being 0.91; what cannot be compared with earlier mail ranks behind what can."""
+        """0 to 1: the points as a share, ten to one being 0.91; what cannot be compared with earlier mail ranks behind what can, what is explained last."""
         share = 1 / (1 + math.exp(-self.points(start)))
-        return round(share if self.compared >= MIN_BASELINE else min(share, MOST_UNCOMPARED), 4)
+        if self.service or self.follows:
+            share = min(share, MOST_EXPLAINED)
+        return round(share if self.compared >= MIN_BASELINE else min(share, MOST_UNCOMPARED), 6)

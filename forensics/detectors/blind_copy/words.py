@@ -24,6 +24,8 @@ def features(unit: Unit, start: datetime | None) -> tuple[tuple[str, str], ...]:
         ("messages that anybody else received", unit.together), ("different company", unit.groups),
         ("of these senders' sets of addressees with several", f"{unit.several_sets} of {unit.sets}"),
     ]  # fmt: skip
+    if unit.addresses > 1:
+        shown.append(("addresses of its domain", unit.addresses))
     if unit.rotation:
         shown.append(("recipients that took turns", unit.rotation))
     shown.append(
