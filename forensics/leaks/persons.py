@@ -328,9 +328,9 @@ _SAID = r"""(?<![\p{L}\p{N}])(?:
 |salariée?|employée?|collègue|collaborat(?:eur|rice)|paciente|emplead[oa]|trabajador[a]?|colega|paziente|dipendente|collega|funcion[aá]ri[oa]|werknemer|medewerker|patiënt
 |pacjentk?a?|pracowni(?:k|ca|ka|czka)|pacient(?:ka)?|zaměstnan(?:ec|kyně)|anställda?|medarbetare|medarbejder|ansatte?|pasient|potilas|työntekijä|beteg|munkavállaló|angajat(?:a|ul)?|hasta|çalışan
 |пациент(?:ка)?|сотрудни(?:к|ца)|працівни(?:к|ця)|ασθενής|υπάλληλος)(?![\p{L}])
-|I(?=[ ](?:am|was|have|suffer))|J[’']ai|Ich[ ](?:bin|habe|leide)
+|M\.(?=[ ]\p{Lu}\p{Ll})|I(?=[ ](?:am|was|have|suffer))|J[’']ai|Ich[ ](?:bin|habe|leide)
 |(?!(?:The|This|That|These|Those|Our|Your|A|An|It|We|You|They|New|All|For|From|Dear|Die|Der|Das|Ein|Eine|Wir|Les|Le|La|Un|Une|El|Los|Las|Il|Lo|De|Het|Een|There|Mental|Public|World|National|International|Clinical|Medical)(?![\p{L}]))
- \p{Lu}\p{Ll}{1,20}(?:-\p{Lu}\p{Ll}{1,20})?[ ](?:(?:van|von|de|der|den|di|da|del|du|la|le|al|bin)[ ]){0,2}\p{Lu}[\p{Ll}’'\-]{1,24}(?=,?[ ]\p{Ll}|[,.]?$|[ ][(:])
+ \p{Lu}\p{Ll}{1,20}(?:-\p{Lu}\p{Ll}{1,20})?[ ](?:(?:van|von|de|der|den|di|da|del|du|la|le|al|bin)[ ]){0,2}\p{Lu}[\p{Ll}’'\-]{1,24}(?=,?[ ]\p{Ll}|[,.]?$|[ ][(:—–])
 |(?!(?:The|This|That|It|There|What|Who|She|He|Das|Es|Dies|Was|Wer|Ce|Cela|Esto|Questo|Dit|Dat|Research|Science|Study|Work|Therapy|Cancer|Depression|Diabetes)(?![\p{L}]))
  \p{Lu}\p{Ll}{1,20}[ ](?:is|was|has|had|suffers|told|will|earns|got|takes|spent|served|voted|pays|ist|war|hat|hatte|leidet|wurde|bekommt|verdient|gehört|sitzt|est|était|souffre|a[ ]une?|a[ ]été|touchera|tiene|padece|sufre|fue|gana|es|está|milita|è|ha|soffre|heeft|lijdt
  |ma|jest|cierpi|należy|był[a]?|má|je|byl[a]?|trpí|har|lider|är|er|fick|får|on|sairastaa|van|volt|szenved|este|are|tem|sofre|foi|é|имеет|страдает|болеет|болен|больна|был[а]?|судим[а]?|має|хворіє|είναι|έχει)(?![\p{L}])
