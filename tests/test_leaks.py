@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from forensics.leaks import Scanned, _surroundings, fingerprint, load_rules, preview, redact, scan
 from forensics.leaks.links import readings
-from forensics.leaks.naming import is_identifier, is_patch_line
+from forensics.leaks.naming import is_code, is_identifier, is_patch_line
 from forensics.leaks.prose import trimmed
 from forensics.leaks.ruleset import indexed
 from forensics.leaks.search import hits_in
@@ -153,6 +153,52 @@ NOTHING = [
 @pytest.mark.parametrize("text", NOTHING)
 def test_a_near_miss_is_no_credential(text: str) -> None:
     assert credentials(text) == []
+
+
+# lines of programs, as patches and reviews carry them
+CODE = [
+    "-\tmemset(passwd passwd_buf, 0, sizeof(passwd_buf));", "+\tstruct passwd *pw_entry2 = getpwnam_r(name);",
+    " * Pass GFP_KERNEL to kmalloc2() when the lock is not held", "+// the pass mem2reg_pass runs first",
+    "+// ValidatePassword validates the password PasswordPolicyV2 asks for", "+\tpass pass1Result to the second phase",
+    '+    let password = Password::from_env("DB_PASSWORD_V2")?;', "+    fn verify(password: &str, salt: &[u8; 16]) -> Result<(), AuthError2>",
+    "+    /// Hashes the password argon2id_hash with the given params", "+     * @param password password_to_check2",
+    '+    """Return the password hash_pbkdf2_sha256 of a user."""', '+        raise ValidationError("password too_short2")',
+    "+    password = models.CharField(max_length=128)", "+const password = req.body.password ?? config.auth0.password;",
+    "+  it('rejects a password isStrongPassword2 refuses', async () => {", "+ALTER TABLE users ADD COLUMN password password_hash_v2 NOT NULL;",
+    "+SELECT password passwd_md5_hex FROM users WHERE id = $1;", '+if [ -z "$PASSWORD" ]; then die "password env_var2 not set"; fi',
+    "+$password = password_hash($_POST['password2'], PASSWORD_ARGON2ID);", "+   // the api key ApiKeyAuthenticationFilterV2Test covers this",
+    "+def check_password(self, password: str | None = None) -> bool:", "+    public void setPassword(char[] password, int saltLength16) {",
+    "+  passwordSecretRef: {name: db-creds-v2, key: password}", "+  password varchar(255) NOT NULL, password_salt char(32),",
+    "A list of options to pass to ZIP", "arguments to pass to :command:`get_property`", "The conversion to pass the_repository and then a_repository",
+    "- Pass `parse_all=True` to `run_tests`", "Reviewed: the password check moved to utils/check_pw2.py", "the password policy moved to settings_base2.py",
+    "diff --git a/x.c b/x.c\n@@ -1,3 +1,4 @@\nfree the password pw_hash2field as well", "my $pwd  = CPAN::anycwd();",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CODE)
+def test_a_name_in_code_is_no_password(text: str) -> None:
+    assert credentials(text) == []
+
+
+IN_CODE = [
+    ('+password = "Tr0ub4dor&3"', "Tr0ub4dor&3"), ("-  password: hunter2", "hunter2"), ("+DB_PASSWORD=prod_db_Pa55", "prod_db_Pa55"),
+    ('+    private static final String DB_PASSWORD = "Zw1ebel#kuchen";', "Zw1ebel#kuchen"), ("+export PGPASSWORD='qT7!meadow'", "qT7!meadow"),
+    ("+  passwd => 'Fr0st-Bite',", "Fr0st-Bite"), ("+ALTER USER app WITH PASSWORD 'n0rthW!nd22';", "n0rthW!nd22"),
+    ("+// test account: anna, password Tulipan-84kv", "Tulipan-84kv"), ("+ * log in with password Winter2025 on the demo box", "Winter2025"),
+    ("diff --git a/x.c b/x.c\n@@ -1,3 +1,4 @@\nUse the password hunter2 for the test box", "hunter2"), ("I used the password Tulip4n_kv for it;", "Tulip4n_kv"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), IN_CODE)
+def test_a_password_in_code_is_found(text: str, value: str) -> None:
+    assert [one for _, one in credentials(text)] == [value]
+
+
+@pytest.mark.parametrize(
+    "value", ["_" * 60 + "!", "A" * 60 + "!", "a1" * 30 + "!", "a_" * 30 + "!", "Ab" * 30 + "!", "a.b" * 20 + "!"]
+)
+def test_names_of_any_length_are_judged_at_once(value: str) -> None:
+    assert _seconds(lambda: is_code(f"{value};", 0, len(value)), 1) < 0.1
 
 
 CODES = [
