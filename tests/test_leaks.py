@@ -186,6 +186,7 @@ IN_CODE = [
     ("+  passwd => 'Fr0st-Bite',", "Fr0st-Bite"), ("+ALTER USER app WITH PASSWORD 'n0rthW!nd22';", "n0rthW!nd22"),
     ("+// test account: anna, password Tulipan-84kv", "Tulipan-84kv"), ("+ * log in with password Winter2025 on the demo box", "Winter2025"),
     ("diff --git a/x.c b/x.c\n@@ -1,3 +1,4 @@\nUse the password hunter2 for the test box", "hunter2"), ("I used the password Tulip4n_kv for it;", "Tulip4n_kv"),
+    ("login: anna\npass: Tulipan84", "Tulipan84"), ("pw CYm6eY=_Jw77", "CYm6eY=_Jw77"), ("the password $ecret1Now", "$ecret1Now"),
 ]  # fmt: skip
 
 
@@ -199,6 +200,39 @@ def test_a_password_in_code_is_found(text: str, value: str) -> None:
 )
 def test_names_of_any_length_are_judged_at_once(value: str) -> None:
     assert _seconds(lambda: is_code(f"{value};", 0, len(value)), 1) < 0.1
+
+
+WIRELESS = [
+    ("wifi: Kontor-Guest pass: kettle4tea", "kettle4tea"), ("Gäste-WLAN: Hofladen\nPasswort: apfelmost99", "apfelmost99"),
+    ("network Lagerhof-Gast, key 48213907556120", "48213907556120"), ("SSID: Praxis-Gast\nKey: warteZimmer22", "warteZimmer22"),
+    ('Use our guest wireless "visitors" with key Pelican7Road', "Pelican7Road"), ("psk = copper_kettle_5", "copper_kettle_5"),
+    ("Clave de la wifi de la oficina: girasol_2024", "girasol_2024"), ("la clé du réseau sans fil est coquelicot18", "coquelicot18"),
+    ("Wi-Fiのパスワードは ramen_5566 です。", "ramen_5566"), ("와이파이 비밀번호 kimchi_3344 입니다", "kimchi_3344"),
+    ("כאן ה-wifi: Misrad5, סיסמה rimon4477", "rimon4477"), ("كلمة سر الواي فاي هي falafel8812", "falafel8812"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), WIRELESS)
+def test_the_key_of_a_wireless_network_is_told_from_other_passwords(text: str, value: str) -> None:
+    assert credentials(text) == [("wifi", value)]
+
+
+NOT_WIRELESS = [
+    "wifi password: ask at reception", "The wifi was down since 14:30 on 12 October 2025.", "WLAN-Schlüssel hängt an der Pinnwand",
+    "Network 10.20.30.0/24, gateway 192.0.2.1", "SSID: Praxis-Gast, channel 11", "The network key was changed on 2025-10-01",
+    "Wifi calling is enabled on 07911 123456", "network error 10060 while connecting", "Le wifi sera coupé le 12/10/2025",
+    "El wifi no funciona desde 14h30", "La rete Trattoria2 è aperta", "Wi-Fi 6E, 802.11ax, WPA3-Enterprise", "WPA2-PSK [AES] is supported",
+    "WPA2-Enterprise with PEAP-MSCHAPv2", "Router FritzBox7590, serial 1234567890", "The wireless key card costs 12.50",
+    "key: primary_key1, network: vpc-0a1b2c3d", "wifi pass available for 24h", "The wifi voucher is valid for 30days",
+    "wifi, parking2go and breakfast4two included", "Network key figures2025", "clé USB 128Go et wifi", "psk was rotated in 2025",
+    "the wireless microphone key EW100G4", "the alarm went off at 14:30 with 12 people", "The gate is 1200 m from here",
+    "a puerta cerrada, con 4500 personas", "passcode for the meeting in 2025", "パスワードを変更しました", "密码已更改，请登录 Windows11",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_WIRELESS)
+def test_talk_of_networks_doors_and_meetings_is_no_credential(text: str) -> None:
+    assert credentials(text) == []
 
 
 CODES = [

@@ -145,9 +145,9 @@ def is_patch_line(text: str, start: int) -> bool:
     return bool(_PACKED_LINE.fullmatch(line.rstrip()) and _PACKED.search(text, max(0, start - _PACKED_REACH), start))
 
 
-# what only a programmer writes, wherever it stands: a pointer, a variable, `name=value`, a file, a version, "2-element"
+# what only a programmer writes, wherever it stands: a call, `name=value`, a file, a version, "2-element"
 _CODE = regex.compile(
-    r"""[*&$@:%]{1,2}[A-Za-z_][\w.:>-]*;? | [*&$@:]?[A-Za-z_][\w.]*(?:=|::|->|\().* | [\w.-]+\.(?:py|pyi|c|cc|cpp|h|hpp|go|rs|java|js|jsx|ts|tsx|rb|php|sh|pl|pm
+    r"""[*&$@:]?(?:[A-Za-z_]{3}[\w.]*(?:::|->|\()|_*[a-z]+(?:[_.][a-z]+)*=).* | [\w.-]+\.(?:py|pyi|c|cc|cpp|h|hpp|go|rs|java|js|jsx|ts|tsx|rb|php|sh|pl|pm
       |ya?ml|json|sql|md|rst|txt|conf|cfg|ini|html?|css|xml|toml|po|diff|patch)[:,;]?\d* | v?\d+(?:\.\d+)+\S* | \d{1,4}-[a-z]+""",
     regex.VERBOSE,
 )
@@ -170,7 +170,7 @@ def is_code(text: str, start: int, end: int) -> bool:
     value = text[start:end].rstrip(".,:;)")
     if _CODE.fullmatch(value):
         return True
-    if not _NAME.fullmatch(value):
+    if not _NAME.fullmatch(value.lstrip("*&$@:%")):
         return False
     begins, ends = text.rfind("\n", max(0, start - _LINE), start) + 1, text.find("\n", end, end + _LINE)
     line = text[max(begins, start - _LINE) : ends if ends >= 0 else end + _LINE]

@@ -63,7 +63,7 @@ _MEMBER = regex.compile(
 )
 # the verb, and the value is what is handed over
 _TO_PASS = regex.compile(
-    r"(?i)(?:(?<!\p{L})(?:to|will|can|you|we|they|must|should|would|not|then)\s[\s>+*#/-]{0,8}|\n[\s>+*#/-]{0,16})pass(?: to(?: the)?)?:? [\"'`:]{0,3}$"
+    r"(?i)(?<!\p{L})(?:to|will|can|you|we|they|must|should|would|not|then)\s[\s>+*#/-]{0,8}pass(?: to(?: the)?:?)? [\"'`:]{0,3}$"
 )
 
 
