@@ -186,7 +186,7 @@ IN_CODE = [
     ("+  passwd => 'Fr0st-Bite',", "Fr0st-Bite"), ("+ALTER USER app WITH PASSWORD 'n0rthW!nd22';", "n0rthW!nd22"),
     ("+// test account: anna, password Tulipan-84kv", "Tulipan-84kv"), ("+ * log in with password Winter2025 on the demo box", "Winter2025"),
     ("diff --git a/x.c b/x.c\n@@ -1,3 +1,4 @@\nUse the password hunter2 for the test box", "hunter2"), ("I used the password Tulip4n_kv for it;", "Tulip4n_kv"),
-    ("login: anna\npass: Tulipan84", "Tulipan84"), ("pw CYm6eY=_Jw77", "CYm6eY=_Jw77"), ("the password $ecret1Now", "$ecret1Now"),
+    ("login: anna\npass: Tulipan84", "Tulipan84"), ("pw CYm6eY=_Jw77", "CYm6eY=_Jw77"),
 ]  # fmt: skip
 
 
