@@ -235,6 +235,20 @@ def test_talk_of_networks_doors_and_meetings_is_no_credential(text: str) -> None
     assert credentials(text) == []
 
 
+PASSED_BY = [
+    "password manager KeePass2Android is free", "Passwort für die Rechnung RE-20251012 ist nicht nötig", "password policy per NIST-800-63b applies",
+    "Your password was changed on Windows-Server2022", "password reset for user anna_b2 done", "the password for Room-101B guests is at reception",
+    "hasło zmieniono 2025-10-12T14:30Z", "password min length is 12chars", "Your password will expire in 14days",
+    "password protected PDF invoice_2025-10.pdf attached", "lösenord krävs för Windows11", "pass the Q3-Report_v2 to Anna",
+    "Le mot de passe expire le 12/10/2025 à 14h30", "password of the week: see Intranet", "Enter the discount code at the checkout\n\n482913",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PASSED_BY)
+def test_names_and_dates_behind_the_word_are_no_password(text: str) -> None:
+    assert credentials(text) == []
+
+
 CODES = [
     ("Your verification code is 482913.", "482913"),
     ("482 913 is your Shop code", "482 913"),
