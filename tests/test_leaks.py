@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from forensics.leaks import Scanned, _surroundings, fingerprint, load_rules, preview, redact, scan
 from forensics.leaks.links import readings
-from forensics.leaks.naming import is_identifier, is_patch_line
+from forensics.leaks.naming import is_code, is_identifier, is_patch_line
 from forensics.leaks.prose import trimmed
 from forensics.leaks.ruleset import indexed
 from forensics.leaks.search import hits_in
@@ -152,6 +152,100 @@ NOTHING = [
 
 @pytest.mark.parametrize("text", NOTHING)
 def test_a_near_miss_is_no_credential(text: str) -> None:
+    assert credentials(text) == []
+
+
+# lines of programs, as patches and reviews carry them
+CODE = [
+    "-\tmemset(passwd passwd_buf, 0, sizeof(passwd_buf));", "+\tstruct passwd *pw_entry2 = getpwnam_r(name);",
+    " * Pass GFP_KERNEL to kmalloc2() when the lock is not held", "+// the pass mem2reg_pass runs first",
+    "+// ValidatePassword validates the password PasswordPolicyV2 asks for", "+\tpass pass1Result to the second phase",
+    '+    let password = Password::from_env("DB_PASSWORD_V2")?;', "+    fn verify(password: &str, salt: &[u8; 16]) -> Result<(), AuthError2>",
+    "+    /// Hashes the password argon2id_hash with the given params", "+     * @param password password_to_check2",
+    '+    """Return the password hash_pbkdf2_sha256 of a user."""', '+        raise ValidationError("password too_short2")',
+    "+    password = models.CharField(max_length=128)", "+const password = req.body.password ?? config.auth0.password;",
+    "+  it('rejects a password isStrongPassword2 refuses', async () => {", "+ALTER TABLE users ADD COLUMN password password_hash_v2 NOT NULL;",
+    "+SELECT password passwd_md5_hex FROM users WHERE id = $1;", '+if [ -z "$PASSWORD" ]; then die "password env_var2 not set"; fi',
+    "+$password = password_hash($_POST['password2'], PASSWORD_ARGON2ID);", "+   // the api key ApiKeyAuthenticationFilterV2Test covers this",
+    "+def check_password(self, password: str | None = None) -> bool:", "+    public void setPassword(char[] password, int saltLength16) {",
+    "+  passwordSecretRef: {name: db-creds-v2, key: password}", "+  password varchar(255) NOT NULL, password_salt char(32),",
+    "A list of options to pass to ZIP", "arguments to pass to :command:`get_property`", "The conversion to pass the_repository and then a_repository",
+    "- Pass `parse_all=True` to `run_tests`", "Reviewed: the password check moved to utils/check_pw2.py", "the password policy moved to settings_base2.py",
+    "diff --git a/x.c b/x.c\n@@ -1,3 +1,4 @@\nfree the password pw_hash2field as well", "my $pwd  = CPAN::anycwd();",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CODE)
+def test_a_name_in_code_is_no_password(text: str) -> None:
+    assert credentials(text) == []
+
+
+IN_CODE = [
+    ('+password = "Tr0ub4dor&3"', "Tr0ub4dor&3"), ("-  password: hunter2", "hunter2"), ("+DB_PASSWORD=prod_db_Pa55", "prod_db_Pa55"),
+    ('+    private static final String DB_PASSWORD = "Zw1ebel#kuchen";', "Zw1ebel#kuchen"), ("+export PGPASSWORD='qT7!meadow'", "qT7!meadow"),
+    ("+  passwd => 'Fr0st-Bite',", "Fr0st-Bite"), ("+ALTER USER app WITH PASSWORD 'n0rthW!nd22';", "n0rthW!nd22"),
+    ("+// test account: anna, password Tulipan-84kv", "Tulipan-84kv"), ("+ * log in with password Winter2025 on the demo box", "Winter2025"),
+    ("diff --git a/x.c b/x.c\n@@ -1,3 +1,4 @@\nUse the password hunter2 for the test box", "hunter2"), ("I used the password Tulip4n_kv for it;", "Tulip4n_kv"),
+    ("login: anna\npass: Tulipan84", "Tulipan84"), ("pw CYm6eY=_Jw77", "CYm6eY=_Jw77"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), IN_CODE)
+def test_a_password_in_code_is_found(text: str, value: str) -> None:
+    assert [one for _, one in credentials(text)] == [value]
+
+
+@pytest.mark.parametrize(
+    "value", ["_" * 60 + "!", "A" * 60 + "!", "a1" * 30 + "!", "a_" * 30 + "!", "Ab" * 30 + "!", "a.b" * 20 + "!"]
+)
+def test_names_of_any_length_are_judged_at_once(value: str) -> None:
+    assert _seconds(lambda: is_code(f"{value};", 0, len(value)), 1) < 0.1
+
+
+WIRELESS = [
+    ("wifi: Kontor-Guest pass: kettle4tea", "kettle4tea"), ("Gäste-WLAN: Hofladen\nPasswort: apfelmost99", "apfelmost99"),
+    ("network Lagerhof-Gast, key 48213907556120", "48213907556120"), ("SSID: Praxis-Gast\nKey: warteZimmer22", "warteZimmer22"),
+    ('Use our guest wireless "visitors" with key Pelican7Road', "Pelican7Road"), ("psk = copper_kettle_5", "copper_kettle_5"),
+    ("Clave de la wifi de la oficina: girasol_2024", "girasol_2024"), ("la clé du réseau sans fil est coquelicot18", "coquelicot18"),
+    ("Wi-Fiのパスワードは ramen_5566 です。", "ramen_5566"), ("와이파이 비밀번호 kimchi_3344 입니다", "kimchi_3344"),
+    ("כאן ה-wifi: Misrad5, סיסמה rimon4477", "rimon4477"), ("كلمة سر الواي فاي هي falafel8812", "falafel8812"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), WIRELESS)
+def test_the_key_of_a_wireless_network_is_told_from_other_passwords(text: str, value: str) -> None:
+    assert credentials(text) == [("wifi", value)]
+
+
+NOT_WIRELESS = [
+    "wifi password: ask at reception", "The wifi was down since 14:30 on 12 October 2025.", "WLAN-Schlüssel hängt an der Pinnwand",
+    "Network 10.20.30.0/24, gateway 192.0.2.1", "SSID: Praxis-Gast, channel 11", "The network key was changed on 2025-10-01",
+    "Wifi calling is enabled on 07911 123456", "network error 10060 while connecting", "Le wifi sera coupé le 12/10/2025",
+    "El wifi no funciona desde 14h30", "La rete Trattoria2 è aperta", "Wi-Fi 6E, 802.11ax, WPA3-Enterprise", "WPA2-PSK [AES] is supported",
+    "WPA2-Enterprise with PEAP-MSCHAPv2", "Router FritzBox7590, serial 1234567890", "The wireless key card costs 12.50",
+    "key: primary_key1, network: vpc-0a1b2c3d", "wifi pass available for 24h", "The wifi voucher is valid for 30days",
+    "wifi, parking2go and breakfast4two included", "Network key figures2025", "clé USB 128Go et wifi", "psk was rotated in 2025",
+    "the wireless microphone key EW100G4", "the alarm went off at 14:30 with 12 people", "The gate is 1200 m from here",
+    "a puerta cerrada, con 4500 personas", "passcode for the meeting in 2025", "パスワードを変更しました", "密码已更改，请登录 Windows11",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_WIRELESS)
+def test_talk_of_networks_doors_and_meetings_is_no_credential(text: str) -> None:
+    assert credentials(text) == []
+
+
+PASSED_BY = [
+    "password manager KeePass2Android is free", "Passwort für die Rechnung RE-20251012 ist nicht nötig", "password policy per NIST-800-63b applies",
+    "Your password was changed on Windows-Server2022", "password reset for user anna_b2 done", "the password for Room-101B guests is at reception",
+    "hasło zmieniono 2025-10-12T14:30Z", "password min length is 12chars", "Your password will expire in 14days",
+    "password protected PDF invoice_2025-10.pdf attached", "lösenord krävs för Windows11", "pass the Q3-Report_v2 to Anna",
+    "Le mot de passe expire le 12/10/2025 à 14h30", "password of the week: see Intranet", "Enter the discount code at the checkout\n\n482913",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PASSED_BY)
+def test_names_and_dates_behind_the_word_are_no_password(text: str) -> None:
     assert credentials(text) == []
 
 

@@ -27,7 +27,7 @@ from forensics.leaks.checksums import (
     is_ripple_seed,
     is_stellar_seed,
 )
-from forensics.leaks.naming import Called, called, is_four_by_four, is_identifier, is_patch_line
+from forensics.leaks.naming import Called, called, is_code, is_four_by_four, is_identifier, is_patch_line
 from forensics.leaks.persons import (
     PERSON_NUMBERS,
     is_advert,
@@ -406,6 +406,7 @@ CHECKS: dict[str, Check] = {
     "nhs": nhs,
     "nir": nir,
     "nkey_seed": lambda found: _proves(is_nkey_seed(found.value)),
+    "not_code": lambda found: _fits(not is_code(found.text, found.start, found.end)),
     "not_digest": lambda found: _fits(not is_digest(found.text, found.start)),
     "not_identifier": lambda found: _fits(not is_identifier(found.value)),
     "not_in_patch_line": lambda found: _fits(not is_patch_line(found.text, found.start)),

@@ -6,7 +6,7 @@ from enum import Enum
 
 import regex
 
-__all__ = ["Called", "called", "is_four_by_four", "is_identifier", "is_patch_line"]
+__all__ = ["Called", "called", "is_code", "is_four_by_four", "is_identifier", "is_patch_line"]
 
 
 class Called(Enum):
@@ -107,7 +107,7 @@ def is_four_by_four(value: str) -> bool:
 
 _WORD = regex.compile(r"(?=[^aeiouyAEIOUY]{0,4}[aeiouyAEIOUY])(?:[A-Z]?[a-z]{2,15}|[A-Z]{2,15})\d{0,2}")
 _HUMPS = regex.compile(
-    r"[a-z]{0,12}(?:[A-Z]{1,3}[a-z]{2,12}\d{0,2}){2,8}(?:[A-Z]\d)?|[a-z]{2,12}(?:[A-Z]{1,2}[a-z]{2,12}\d{0,2}){1,8}"
+    r"[a-z]{0,15}(?:[A-Z]{1,3}[a-z]{2,15}\d{0,2}(?:V\d)?){2,8}(?:[A-Z]\d)?|[a-z]{2,15}(?:[A-Z]{1,2}[a-z]{2,15}\d{0,2}){1,8}"
 )
 _NUMBER = regex.compile(r"v?\d{1,4}|[A-Za-z]")
 _WORDS_SHARE = 0.5  # of the characters between the joints
@@ -143,3 +143,35 @@ def is_patch_line(text: str, start: int) -> bool:
     if _PATCH_LINE.match(line.lstrip("> \t")) or _IMAGE.search(text, begins, start):
         return True
     return bool(_PACKED_LINE.fullmatch(line.rstrip()) and _PACKED.search(text, max(0, start - _PACKED_REACH), start))
+
+
+# what only a programmer writes, wherever it stands: a call, `name=value`, a file, a version, "2-element"
+_CODE = regex.compile(
+    r"""[*&$@:]?(?:[A-Za-z_]{3}[\w.]*(?:::|->|\()|_*[a-z]+(?:[_.][a-z]+)*=).* | [\w.-]+\.(?:py|pyi|c|cc|cpp|h|hpp|go|rs|java|js|jsx|ts|tsx|rb|php|sh|pl|pm
+      |ya?ml|json|sql|md|rst|txt|conf|cfg|ini|html?|css|xml|toml|po|diff|patch)[:,;]?\d* | v?\d+(?:\.\d+)+\S* | \d{1,4}-[a-z]+""",
+    regex.VERBOSE,
+)
+# names of variables, types and constants: parts in one case joined by "_", "-" or ".", or humps of which one is a word
+_NAME = regex.compile(
+    r"""_*[a-z]+\d*[a-z]*(?:[_.]++[a-z]*\d{0,3}[a-z]*)+ | _*[A-Z]+\d*[A-Z]*(?:[_.]++[A-Z]*\d{0,3}[A-Z]*)+ | [A-Za-z]+(?:_(?:[a-z]++|[A-Z]++))+\d{0,3}
+      | (?:[a-z]+\d{0,2}-)+[a-z]+\d{0,2} | (?=\w*[a-z]{3})(?:[a-z]+\d*(?:[A-Z]++[a-z]*+\d*+)+ | (?:[A-Z]++[a-z]*+\d*+){2,}) | [A-Za-z]{1,5}\d{1,3}[a-z]{0,3}""",
+    regex.VERBOSE,
+)
+_CODE_LINE = regex.compile(
+    r"""(?m)[;{}\\]\s*$ | ^[ \t>]*(?:[+-][ \t]*\S|//|/?\*\s|\#\s?(?:include|define|if)|syn\s) | \(\) | -> | :: | => | [=!]= | && | \|\| | \w\([^()\s]*[,)]""",
+    regex.VERBOSE,
+)
+_PATCH = regex.compile(r"(?m)^[> ]{0,8}(?:diff --git |@@ -\d|--- a/|\+\+\+ b/|Index: \S+/)|^[^\n|]{1,120} \| +\d+ [+-]+$")
+_PATCH_REACH = 8_000  # characters of a patch, before or behind, that tell what it is
+
+
+def is_code(text: str, start: int, end: int) -> bool:
+    """Is what stands there a name, a type or a call in a program, or a name that a patch or its reviewers speak of?"""
+    value = text[start:end].rstrip(".,:;)")
+    if _CODE.fullmatch(value):
+        return True
+    if not _NAME.fullmatch(value.lstrip("*&$@:%")):
+        return False
+    begins, ends = text.rfind("\n", max(0, start - _LINE), start) + 1, text.find("\n", end, end + _LINE)
+    line = text[max(begins, start - _LINE) : ends if ends >= 0 else end + _LINE]
+    return bool(_CODE_LINE.search(line) or _PATCH.search(text, max(0, start - _PATCH_REACH), end + _PATCH_REACH))

@@ -39,7 +39,7 @@ _TEMPLATE = regex.compile(r"""(?xi)
     .{0,64}? (?: \{\{ | \}\} | \$\{ | \$\( | \{%%? | %\( | <% ) .{0,200}
   | \$[A-Za-z_]\w{0,40}(?:\[|->|::).{0,200}  # a variable's element: $_POST['password']
   | [A-Za-z_]\w{0,30}(?:\.[A-Za-z_]\w{0,30}){1,3}\[[^\]]{0,40}\]?  # os.Args[2]
-  | %[sdr@] | %%[^%\s]{1,40}%% | %[A-Z_]{2,40}% | \{[a-z_.\ ]{1,40}\}? | \[\[? [a-z_ ]{1,40} \]?\]? | \$[A-Z][A-Z0-9_]{1,40}
+  | &(?:mut|str)\b.{0,40} | %[sdr@] | %%[^%\s]{1,40}%% | %[A-Z_]{2,40}% | \{[a-z_.\ ]{1,40}\}? | \[\[? [a-z_ ]{1,40} \]?\]? | \$[A-Z][A-Z0-9_]{1,40}
   | [<\[({]{1,2} (?:your|my|the|enter|insert|new|user|password|pass|passwort|token|api|secret|key|value|xxx|mot|su|tu)\b .{0,60}
   | (?:your|my|insert|enter|replace)[-_ ]?(?:own[-_ ]?)?(?:\w{1,20}[-_ ]?){0,3}(?:key|token|password|secret|here|id)s?(?:[-_ ]?here)?
   | (?:os\.(?:environ|getenv)|process\.env|env|config|settings|secrets?|vault|getpass|input|params?)[.(\[] .{0,100}
@@ -55,7 +55,16 @@ _WITHOUT_BLANKS = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}ー]
 _WORD_BREAK = regex.compile(r"[-_.+]")
 _SLUG = regex.compile(r"(?:[a-z]{2,20}[-_]){2,12}[a-z0-9]{1,8}")  # "how-to-reset-your-password-2"
 _FOLLOWING = regex.compile(r"[ \t]{1,4}[(\"']?(\p{L}[\p{L}'’-]{0,30})(\s?[:=])?")
-_CALL = regex.compile(r"[A-Za-z_][\w.]{1,40}\((?:[\w.,\s'\"]{0,40}\))?")
+_CALL = regex.compile(
+    r"""[A-Za-z_][\w.]{1,40}\((?:[\w.,\s'"]{0,40}\))?|[A-Za-z_]\w*(?:(?:\.|::|->)\w+(?:\(\))?)*(?:\.|::|->)\w+\(.{0,100}|\w{1,40}\([$&*].{0,100}"""
+)
+_MEMBER = regex.compile(
+    r"(?i)[a-z_]\w{0,40}(?:\.[a-z_]\w{0,40}){0,4}\.\w{0,40}(?:password|passwd|pwd|passphrase|secret|token|key)[,;]?"
+)
+# the verb, and the value is what is handed over
+_TO_PASS = regex.compile(
+    r"(?i)(?<!\p{L})(?:to|will|can|you|we|they|must|should|would|not|then)\s[\s>+*#/-]{0,8}pass(?: to(?: the)?:?)? [\"'`:]{0,3}$"
+)
 
 
 def words(listed: str) -> frozenset[str]:
@@ -131,8 +140,8 @@ def _is_mixed(value: str) -> bool:
 
 
 def is_template(value: str) -> bool:
-    """Does the value stand for another one: `{{password}}`, `${X}`, `%s`, `<your password>`, `os.environ[...]`?"""
-    return bool(_TEMPLATE.fullmatch(value) or _CALL.fullmatch(value))
+    """Does the value stand for another one: `{{password}}`, `${X}`, `%s`, `<your password>`, `os.environ[...]`, `user.password`?"""
+    return bool(_TEMPLATE.fullmatch(value) or _CALL.fullmatch(value) or _MEMBER.fullmatch(value))
 
 
 def is_placeholder(value: str) -> bool:
@@ -180,7 +189,7 @@ def is_value(value: str, text: str, start: int, end: int) -> bool:
     """Is it a value after a colon, a table cell or an arrow? Weak, short or plain ones are; statements and masks are not."""
     if not 2 < len(value) <= 512 or is_placeholder(value) or value.startswith(("http://", "https://", "mailto:", "//")):  # noqa: PLR2004  two letters are a word
         return False
-    if _is_to_fill_in(value, text, start, end):
+    if _is_to_fill_in(value, text, start, end) or _TO_PASS.search(text[max(0, start - 60) : start]):
         return False
     quoted = text[max(0, start - 1) : start] in _PAIRS and text[start - 1 : start] not in {"(", "[", "<"}
     if quoted and not is_reference(value):
