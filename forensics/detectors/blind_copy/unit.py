@@ -272,7 +272,7 @@ class Unit:
             "domain known": -2.5 * self.related, "a known service": -12.0 * bool(self.service), "took a place": -11.0 * bool(self.follows),
             "in use before": -4.0 * self.was_in_use(start), "addressed openly": -4.0 * self.ever_visible, "wrote to us": -4.0 * self.wrote,
             "came with its senders": -4.0 * self.came_with_its_senders, "nothing to compare with": -1.0 * (self.compared < MIN_BASELINE),
-            "few messages": -1.0 * (self.messages < MIN_MESSAGES), "took turns": 1.2 * bool(self.rotation),
+            "few messages": -2.0 * (self.messages < MIN_MESSAGES), "took turns": 1.2 * bool(self.rotation),
         }  # fmt: skip
         return {name: value for name, value in (points | against).items() if value}
 
