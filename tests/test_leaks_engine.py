@@ -11,6 +11,7 @@ import string
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -475,6 +476,17 @@ def test_words_that_make_an_expression_too_long_are_parted() -> None:
     assert len(anchors) > 1
     assert all(len(one.expression) <= 15_000 for one in anchors)
     assert len(anchored("(?i)(?:слово|слава)\\d{4}", given=True)) == 1
+
+
+def test_a_fit_is_found_though_one_of_several_anchors_cannot_be_searched_for() -> None:
+    rule = next(one for one in RULES.rules if one.id == "special-life")
+    endless = r"(?i)of[ ]\p{L}+[ ]descent"
+    assert anchored(endless, given=True) == ()
+    alone = ruleset.indexed((replace(rule, anchors=(endless, "(?i)wählt")),), "")
+    text = "Anna Sample is of Romani descent"
+    found = hits_in(text, alone, engine=Indexed(alone, database.compile_rules(alone)))
+    assert found == hits_in(text, alone, engine=Keywords(alone))
+    assert found[0]
 
 
 @pytest.mark.parametrize(

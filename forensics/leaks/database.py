@@ -204,13 +204,10 @@ def compile_rules(rules: Ruleset) -> Compiled:
 def _fitting(rule: Rule) -> tuple[_Plan | None, bool]:
     """A rule's expressions as the engine takes them, and whether all of them have a literal; None if it takes none."""
     for effort in range(_EFFORTS):
-        anchors: Sequence[Anchor] = (
-            [one for source in rule.anchors for one in anchored(source, effort, given=True)]
-            if rule.anchors
-            else anchored(rule.source, effort)
-        )
-        if not anchors:
-            return None, False
+        found = [anchored(one, effort, given=True) for one in rule.anchors] if rule.anchors else [anchored(rule.source, effort)]
+        if not all(found):
+            continue  # what one of several anchors stands for would be lost
+        anchors: Sequence[Anchor] = [one for several in found for one in several]
         plan = _Plan()
         for one in anchors:
             plan.add(Expression(rule.id, "fit", one.least, one.most, one.is_solid), one.expression)
