@@ -373,6 +373,7 @@ _CARD = regex.compile(r"(?i)(?<!\p{L})(?:(?:credit|debit|payment|bank)?[ _-]?car
 _NO_NAMES = words(
     "server service services system support team project plan build cloud office department group manager management center centre week day chapter handbook "
     "safety portal help desk customer sales marketing data file folder name address number list report release version test demo production staging admin "
+    "java script windows linux nations encrypt google microsoft amazon chair "
     "gmbh ltd limited inc corp company kg ag llc sarl bank hotel school university clinic hospital street road city world tour image docker job main "
     "kundenservice abteilung verwaltung stadt schule universität klinik service-team équipe ville école departamento oficina equipo ufficio scuola szkoła zespół"
 )
