@@ -1,4 +1,4 @@
-"""Rules for every test: no network, goldens rewritten only on request."""
+"""Rules for every test: no network, no clock, goldens rewritten only on request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test fails because the machine is busy: the first text that is drawn builds a table of all characters
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
