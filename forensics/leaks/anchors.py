@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from forensics.leaks.syntax import (
@@ -41,6 +41,9 @@ _RUN = 24  # characters of a run that are asked for; longer ones say little more
 _RARE = 3  # characters of a literal that the engine likes
 _SAME = 4  # characters that may stand at one place of a literal: cases and accents
 _WAYS = 12
+_VAGUE = 3  # places at which a fit may begin, seen from one end, that are worth more expressions
+_MOST_LEVELS = 30
+_SWELLING = 1.5
 _LONGEST = 15_000  # characters of an expression; the engine takes a few more
 _FARTHEST = 4096  # characters between start and end of what an anchor fits; beyond, whole texts are walked
 
@@ -69,18 +72,24 @@ def anchored(source: str, effort: int = 0, *, given: bool = False) -> tuple[Anch
     pending = _ways(tree)
     while pending:
         way = pending.pop(0)
+        made: list[Anchor] = []
         dropped, rest = _from_literal(way)
-        head = _cut(_head(rest, _ENOUGH[effort], is_given=given))
-        most = longest(Sequence((dropped, head)))
-        if (_bits(head) < _WEAK and not given) or most is None or most > _FARTHEST:
+        whole = _cut(_head(rest, _ENOUGH[effort], is_given=given))
+        if _bits(whole) < _WEAK and not given:
             return ()
-        least = shortest(Sequence((dropped, _without_last_open(head))))
         before = _last(dropped)
-        expression = in_bytes(Sequence((before, head)) if before else head, opens=before is None)
-        if len(expression) > _LONGEST and (halves := _halved(way)):
-            pending = halves + pending
-            continue
-        found.append(Anchor(expression, least, most, _literal(head), _is_solid(Sequence((dropped, head)))))
+        for head in _levels(whole):
+            most = longest(Sequence((dropped, head)))
+            if most is None or most > _FARTHEST:
+                return ()
+            least = shortest(Sequence((dropped, _without_last_open(head))))
+            expression = in_bytes(Sequence((before, head)) if before else head, opens=before is None)
+            if len(expression) > _LONGEST and (halves := _halved(way)):
+                pending = halves + pending
+                break
+            made.append(Anchor(expression, least, most, _literal(head), _is_solid(Sequence((dropped, head)))))
+        else:
+            found += made
     return tuple(found)
 
 
@@ -136,6 +145,52 @@ def _ways(tree: Node) -> list[Node]:
         done.append(Sequence(tuple(items)))
     with_literal = sum(_literal(_from_literal(way)[1]) >= _RARE for way in done)
     return done if 2 * with_literal > len(done) else [tree]
+
+
+def _levels(head: Node) -> list[Node]:
+    """The same as several whose ends say better where they begin: choices between things of unlike length are parted by length.
+
+    Only where little has to be written twice for it: what the engine compiles must not swell.
+    """
+    pending: list[Node] = [head]
+    done: list[Node] = []
+    while pending:
+        one = pending.pop()
+        most = longest(one)
+        is_vague = most is None or most - shortest(one) >= _VAGUE
+        parts = _by_length(one) if is_vague and len(pending) + len(done) < _MOST_LEVELS else []
+        if parts:
+            pending += reversed(parts)
+        else:
+            done.append(one)
+    is_lean = sum(map(_size, done)) <= _SWELLING * _size(head)
+    return done if is_lean else [head]
+
+
+def _size(node: Node) -> int:
+    return len(in_bytes(node, opens=False))
+
+
+def _by_length(head: Node) -> list[Node]:
+    """One for each length of its first choice between unlike ones; empty if it has none."""
+    items = _flat(head)
+    for place, one in enumerate(items):
+        if isinstance(one, Choice):
+            alike: dict[tuple[int, int | None], list[Node]] = {}
+            for branch in _branches(one):
+                alike.setdefault((shortest(branch), longest(branch)), []).append(branch)
+            if len(alike) > 1:
+                return [Sequence((*items[:place], Choice(tuple(same)), *items[place + 1 :])) for same in alike.values()]
+    return []
+
+
+def _branches(choice: Choice) -> Iterator[Node]:
+    """Its branches, and in place of one that is a choice itself, those of that."""
+    for branch in choice.branches:
+        if isinstance(branch, Choice):
+            yield from _branches(branch)
+        else:
+            yield branch
 
 
 def _halved(way: Node) -> list[Node]:

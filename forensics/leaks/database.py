@@ -34,7 +34,7 @@ __all__ = [
     "unpacked",
 ]
 
-_FORMAT = 13  # of the file and of the expressions in it
+_FORMAT = 14  # of the file and of the expressions in it
 _RARE = 3  # characters of a literal; without one an expression slows down the whole database
 _EFFORTS = 3
 _MOST_KEPT = 8  # databases of other rules and versions; each has some megabytes
@@ -175,11 +175,20 @@ def _engine_version() -> str:
 
 def compile_rules(rules: Ruleset) -> Compiled:
     """All rules as one database, and one each for those without a literal. A rule that the engine refuses is walked."""
+    import hyperscan  # noqa: PLC0415  an optional dependency
+
+    try:
+        return _compiled(rules, is_wary=False)
+    except hyperscan.HyperscanError:  # some rule grows too large: which one, only trying each alone tells
+        return _compiled(rules, is_wary=True)
+
+
+def _compiled(rules: Ruleset, *, is_wary: bool) -> Compiled:
     main, gated, leads, walked = _Plan(), {}, {}, set()
     for rule in rules.rules:
         if rule.basis is Basis.URL:
             continue
-        plan, has_literal = _fitting(rule)
+        plan, has_literal = _fitting(rule, is_wary=is_wary)
         is_worth_a_gate = rule.near is not None or (not rule.anchors and min(map(len, rule.keywords), default=0) >= _RARE)
         if plan is None or (rule.keywords and not has_literal and is_worth_a_gate):
             if rule.keywords:
@@ -201,8 +210,8 @@ def compile_rules(rules: Ruleset) -> Compiled:
     return Compiled(_database(main), main.expressions, gated, leads, frozenset(walked), always)
 
 
-def _fitting(rule: Rule) -> tuple[_Plan | None, bool]:
-    """A rule's expressions as the engine takes them, and whether all of them have a literal; None if it takes none."""
+def _fitting(rule: Rule, *, is_wary: bool) -> tuple[_Plan | None, bool]:
+    """A rule's expressions, if `is_wary` as the engine is known to take them, and whether all have a literal; None if it takes none."""
     for effort in range(_EFFORTS):
         found = [anchored(one, effort, given=True) for one in rule.anchors] if rule.anchors else [anchored(rule.source, effort)]
         if not all(found):
@@ -211,7 +220,7 @@ def _fitting(rule: Rule) -> tuple[_Plan | None, bool]:
         plan = _Plan()
         for one in anchors:
             plan.add(Expression(rule.id, "fit", one.least, one.most, one.is_solid), one.expression)
-        if _is_taken(plan.sources):
+        if not is_wary or _is_taken(plan.sources):
             return plan, all(one.literal >= _RARE for one in anchors)
     return None, False
 

@@ -331,7 +331,7 @@ class _Batch:
     def __init__(self, texts: Sequence[str]) -> None:
         self.plain = [text if text.isascii() else _straightened(text) for text in texts]
         encoded = [text.encode("utf-8", "surrogatepass") for text in self.plain]
-        self.data = NOTHING.encode().join(encoded)
+        self.data = b"".join(one + NOTHING.encode() for one in encoded)
         self._ends = list(accumulate(len(one) + 1 for one in encoded))
         self._wide = [len(one) != len(text) for one, text in zip(encoded, texts, strict=True)]
         self._seen = [(0, 0)] * len(texts)  # of each text, a byte and the characters before it
