@@ -180,17 +180,19 @@ def _by_length(head: Node) -> list[Node]:
             for branch in _branches(one):
                 alike.setdefault((shortest(branch), longest(branch)), []).append(branch)
             if len(alike) > 1:
-                return [Sequence((*items[:place], Choice(tuple(same)), *items[place + 1 :])) for same in alike.values()]
+                chosen = [same[0] if len(same) == 1 else Choice(tuple(same)) for same in alike.values()]
+                return [Sequence((*items[:place], same, *items[place + 1 :])) for same in chosen]
     return []
 
 
 def _branches(choice: Choice) -> Iterator[Node]:
     """Its branches, and in place of one that is a choice itself, those of that."""
     for branch in choice.branches:
-        if isinstance(branch, Choice):
-            yield from _branches(branch)
-        else:
-            yield branch
+        match _flat(branch):
+            case [Choice() as inner]:
+                yield from _branches(inner)
+            case _:
+                yield branch
 
 
 def _halved(way: Node) -> list[Node]:

@@ -34,7 +34,7 @@ __all__ = [
     "unpacked",
 ]
 
-_FORMAT = 14  # of the file and of the expressions in it
+_FORMAT = 15  # of the file and of the expressions in it
 _RARE = 3  # characters of a literal; without one an expression slows down the whole database
 _EFFORTS = 3
 _MOST_KEPT = 8  # databases of other rules and versions; each has some megabytes
