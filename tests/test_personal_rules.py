@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.leaks import load_rules, scan
+from forensics.leaks.national import PERSON_NUMBERS
 from forensics.leaks.persons import (
-    PERSON_NUMBERS,
     is_advert,
     is_card_said,
     is_child_said,

@@ -28,8 +28,8 @@ from forensics.leaks.checksums import (
     is_stellar_seed,
 )
 from forensics.leaks.naming import Called, called, is_code, is_four_by_four, is_identifier, is_patch_line
+from forensics.leaks.national import PERSON_NUMBERS
 from forensics.leaks.persons import (
-    PERSON_NUMBERS,
     is_advert,
     is_card_said,
     is_child_said,
