@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["PERSON_NUMBERS"]
@@ -126,7 +127,7 @@ def _greek_tax(number: str) -> bool:
 
 
 def _hong_kong(number: str) -> bool:
-    bare = regex.sub(r"[() ]", "", number).upper()
+    bare = re.sub(r"[() ]", "", number).upper()
     body = bare[:-1].rjust(8)
     values = [36 if char == " " else int(char, 36) for char in body]
     check = 10 if bare[-1] == "A" else int(bare[-1])

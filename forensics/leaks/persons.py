@@ -25,15 +25,20 @@ _SAID = r"""(?<![\p{L}\p{N}])(?:
 |patient(?:in)?|employee|colleague|applicant|candidate|claimant|mitarbeiter(?:in)?|kolleg(?:e|in|en)|bewerber(?:in)?|arbeitnehmer(?:in)?|versicherter?n?
 |salariée?|employée?|collègue|collaborat(?:eur|rice)|paciente|emplead[oa]|trabajador[a]?|colega|paziente|dipendente|collega|funcion[aá]ri[oa]|werknemer|medewerker|patiënt
 |pacjentk?a?|pracowni(?:k|ca|ka|czka)|pacient(?:ka)?|zaměstnan(?:ec|kyně)|anställda?|medarbetare|medarbejder|ansatte?|pasient|potilas|työntekijä|beteg|munkavállaló|angajat(?:a|ul)?|hasta|çalışan
-|пациент(?:ка)?|сотрудни(?:к|ца)|працівни(?:к|ця)|ασθενής|υπάλληλος)(?![\p{L}])
+|пациент(?:ка)?|сотрудни(?:к|ца)|працівни(?:к|ця)|ασθενής|υπάλληλος
+|mother|father|mum|mom|dad|brother|sister|uncle|aunt|cousin|grand(?:father|mother|parents|dad|ma)|wife|husband|fiancée?|neighbou?r|tenant|lodger|landlord|landlady|caretaker|nanny|flatmate|housemate|the[ ](?:boy|girl|pupil|couple)
+|mutter|vater|bruder|schwester|onkel|tante|oma|opa|nachbar(?:in)?|mieter(?:in)?|schüler(?:in)?|lehrer(?:in)?|freund(?:in)?|mitbewohner(?:in)?|sohn(?:es)?|tochter|junge|mère|père|fils|fille|frère|sœur|oncle|grand-?(?:mère|père)|voisine?|locataire|copine?|madre|padre|hij[oa]|herman[oa]|vecin[oa]|alumn[oa]|abuel[oa]|inquilin[oa]|niñ[oa]|novi[oa]
+|figli[oa]|fratello|sorella|nonn[oa]|vicin[oa]|alunn[oa]|inquilin[oa]|moeder|vader|zoon|dochter|broer|zus|buurman|buurvrouw|leerling|matka|ojciec|syna?|córka|brat|siostra|sąsiad(?:ka)?|uczeń|uczennica|bratr|sestra|dcera|soused(?:ka)?|bror|søster|syster|nabo|granne|dotter|datter|sønn?|poika|tytär|naapuri
+|мать|отец|мама|папа|сын|дочь|брат|сестра|сосед(?:ка)?|муж|жена|ученик|ученица|син|донька|дочка|чоловік|дружина|сусід(?:ка)?|annem|babam|kardeşim|oğlum|kızım|komşu(?:m|muz)?|eşim|mãe|pai|filh[oa]|irmã(?:o)?|vizinh[oa]|alun[oa]|μητέρα|πατέρας|γιος|κόρη|γείτονας|frate|soră|mama|tata|vecin(?:a|ul)?|anyám|apám|fiam|lányom|szomszéd
+|we[ ]are|we['’]re|they[ ]are|they['’]re|wir[ ]sind|sie[ ]sind|nous[ ]sommes|ils[ ]sont|elles[ ]sont|somos|siamo|wij[ ]zijn|we[ ]zijn|jesteśmy|jsme|sme|vi[ ]är|vi[ ]er|olemme|мы|ми|είμαστε|suntem|i[ ](?:came|go|keep|wear|fast|pray|vote|belong)|ich[ ](?:gehe|trage|faste|bete|wähle|gehöre)|je[ ]suis|soy|sono|ik[ ]ben|jestem|jsem|jag[ ]är|jeg[ ]er|olen|я)(?![\p{L}])
 |M\.(?=[ ]\p{Lu}\p{Ll})|I(?=[ ](?:am|was|have|suffer))|J[’']ai|Ich[ ](?:bin|habe|leide)
 |(?!(?:The|This|That|These|Those|Our|Your|A|An|It|We|You|They|New|All|For|From|Dear|Die|Der|Das|Ein|Eine|Wir|Les|Le|La|Un|Une|El|Los|Las|Il|Lo|De|Het|Een|There|Mental|Public|World|National|International|Clinical|Medical)(?![\p{L}]))
  \p{Lu}\p{Ll}{1,20}(?:-\p{Lu}\p{Ll}{1,20})?[ ](?:(?:van|von|de|der|den|di|da|del|du|la|le|al|bin)[ ]){0,2}\p{Lu}[\p{Ll}’'\-]{1,24}(?=,?[ ]\p{Ll}|[,.]?$|[ ][(:—–])
 |(?!(?:The|This|That|It|There|What|Who|She|He|Das|Es|Dies|Was|Wer|Ce|Cela|Esto|Questo|Dit|Dat|Research|Science|Study|Work|Therapy|Cancer|Depression|Diabetes)(?![\p{L}]))
- \p{Lu}\p{Ll}{1,20}[ ](?:is|was|has|had|suffers|told|will|earns|got|takes|spent|served|voted|pays|ist|war|hat|hatte|leidet|wurde|bekommt|verdient|gehört|sitzt|est|était|souffre|a[ ]une?|a[ ]été|touchera|tiene|padece|sufre|fue|gana|es|está|milita|è|ha|soffre|heeft|lijdt
+ \p{Lu}\p{Ll}{1,20}[ ](?:is|was|has|had|suffers|told|will|earns|got|takes|spent|served|voted|pays|goes|went|eats|wears|keeps|says|said|wants|only|always|never|ist|war|hat|hatte|leidet|wurde|bekommt|verdient|gehört|sitzt|est|était|souffre|a[ ]une?|a[ ]été|touchera|tiene|padece|sufre|fue|gana|es|está|milita|è|ha|soffre|heeft|lijdt
  |ma|jest|cierpi|należy|był[a]?|má|je|byl[a]?|trpí|har|lider|är|er|fick|får|on|sairastaa|van|volt|szenved|este|are|tem|sofre|foi|é|имеет|страдает|болеет|болен|больна|был[а]?|судим[а]?|має|хворіє|είναι|έχει)(?![\p{L}])
 |\p{Lu}\p{Ll}{2,20}[’']s[ ]|(?<=for[ ]|A[ ]|[Uu][ ]|У[ ]|у[ ])\p{Lu}\p{Ll}{2,20}(?=[ ](?:le|lo|la|shows|stwierdzono|zjistili|виявили|обнаружили)(?![\p{L}])|:[ ])
-|(?:(?:sie|er)[ ](?:ist|war|hat|gehört|wurde)|(?:il|elle)[ ](?:est|a|était|milite|souffre)|(?:él|ella)[ ](?:es|está|tiene)|(?:jest|è|es|está)[ ](?=członk|świad|wyznan|iscritt|testimon|militant|afiliad|testig|homosex|omosessual|di[ ]rel|de[ ](?:etn|rel)))
+|(?:(?:sie|er)[ ](?:ist|war|hat|gehört|wurde)|(?:il|elle)[ ](?:est|a|était|milite|souffre)|(?:él|ella)[ ](?:es|está|tiene)|(?:jest|è|es|[Ee]stá)[ ](?=członk|świad|wyznan|iscritt|testimon|militant|afiliad|testig|homosex|omosessual|di[ ]rel|de[ ](?:etn|rel)))
 |(?i:bey|hanım|doamna|domnul|domnișoara|senhora?|paní|fru|κ(?:ύριος|υρία|\.)|collega|pacjentki|пациента|пацієнтки?)(?=[ ])
 )|本人|患者|社員|さん|様|氏|先生|女士|经理|员工|病人|确诊|得了|被判|因.{1,6}被|\p{Han}{2,3}是|직원|환자|과장|대리|부장|님|씨|السيد|المريض|الموظف|مصاب|מר|גב|החולה|העובד|मरीज|श्री|कर्मचारी|\b(?:Anh|Chị|Ông|Bà)[ ]\p{Lu}"""
 _PERSON = regex.compile(_SAID, regex.VERBOSE)
@@ -42,6 +47,17 @@ _FIELD = regex.compile(
     r"|casellario|(?:extrait[ ]du[ ])?casier(?:[ ]judiciaire)?|antecedentes|niekaralność|strafregister\p{L}{0,6}|führungszeugnis|strafblad|судимость|trestní[ ]rejstřík)"
     r"(?:[ ](?:(?:bei|di|de|du|u|of|for|von|van|у)[ ])?[\p{L}’'-]{2,24}(?:[ ][\p{L}’'-]{2,24})?)?[ ]{0,2}(?:[\"'>\])]{0,2}[ ]{0,3}[:=>|\t→-]|[ ]$|$)"
 )
+# The trait is what a row says of somebody: behind a word for remarks, or behind a name, and with little after it
+_ROW = regex.compile(
+    r"^[^\p{L}\n]{0,6}(?:(?i:(?:(?:hr|personal|private|internal|medical|other|general|special|additional)[ _-])?(?:notes?|remarks?|comments?|background|details|profile|particulars|circumstances|info(?:rmation)?|status|record|file|memo|entry|declared|disclosed|affiliations?|memberships?|sensitive|confidential|needs|reason"
+    r"|bemerkung(?:en)?|notiz(?:en)?|hinweise?|anmerkung(?:en)?|kommentare?|besonderheiten|vermerke?|angaben?|zugehörigkeit|hintergrund|remarques?|observations?|commentaires?|renseignements?|particularités|mention|notas?|observaci(?:ón|ones)|comentarios?|datos|anotaci(?:ón|ones)"
+    r"|annotazion[ei]|osservazion[ei]|dati|opmerking(?:en)?|bijzonderheden|aantekening(?:en)?|observaç(?:ão|ões)|dados|uwag[ai]|adnotacj[ae]|dane|poznámk[ay]|údaje|anteckning(?:ar)?|anmärkning(?:ar)?|uppgift(?:er)?|bemærkning(?:er)?|oplysninger|merknad(?:er)?|opplysninger|huomautu(?:s|kset)|tiedot|megjegyzés(?:ek)?|adatok|observați[ei]|mențiuni|notlar?|açıklama|bilgi(?:ler)?"
+    r"|примечани[ея]|комментари[йи]|сведения|данные|примітк[аи]|відомості|дані|бележк[аи]|данни|σημειώσεις|σημείωση|παρατηρήσεις|στοιχεία|catatan|keterangan|ghi[ ]chú)|備考|特記事項|メモ|备注|備註|说明|비고|메모|특이사항|ملاحظات?|הערות?|टिप्पणी|หมายเหตุ)"
+    r"|(?i:religio\p{L}{0,8}|faith|beliefs?|(?:trade[ ])?union|ethnic\p{L}{0,4}|race|origin|(?:sexual[ ])?orientation|political|party|genetics?|biometrics?|konfession|gewerkschaft|herkunft|orientierung|partei|religión|sindicato|origen|orientación|partido|sindacato|origine|orientamento|partito|syndicat|parti|opinion[ ]politique|vakbond|afkomst|geaardheid|wyznanie|związek|pochodzenie|orientacja|partia|религия|профсоюз|национальность|ориентация|партия)"
+    r"|(?P<name>(?!(?:The|Our|Your|New|All|For|From|Dear|In|On|At|No|Die|Der|Das|Les|La|Le|El|Los|Las|Il|Lo|De|Het)[ ])\p{Lu}\p{Ll}{1,20}(?:[ ](?:van|von|de|der|den|di|da|del|du|la|le|al|bin))?[ ]\p{Lu}[\p{L}’'\-]{1,24}))"
+    r"(?:[ ][\p{L}’'()/-]{1,16}){0,3}[\"'*)\]]{0,3}[ ]{0,3}[:：=|\t][^\p{L}\n]{0,6}(?!(?i:the|our|your|die|der|das|les?|la|el|il|lo|het)[ ])(?:[\p{L}’'-]{1,14}[ ]){0,3}$"
+)
+_LITTLE = 40  # characters
 _YOU = regex.compile(
     r"(?i)(?<!\p{L})(?:your|ihr(?:e[rnms]?)?|dein(?:e[rnms]?)?|votre|ton|tu|vostr[oa]|tuo|uw|jouw|twoj\p{L}|din|ditt|ваш\p{L}?)(?!\p{L})"
 )
@@ -72,6 +88,7 @@ _NO_NAMES = words(
     "server service services system support team project plan build cloud office department group manager management center centre week day chapter handbook "
     "safety portal help desk customer sales marketing data file folder name address number list report release version test demo production staging admin "
     "java script windows linux nations encrypt google microsoft amazon chair "
+    "case study news release press question answer agenda item event lecture course class room topic theme book film title exhibition festival prayer prayers menu "
     "gmbh ltd limited inc corp company kg ag llc sarl bank hotel school university clinic hospital street road city world tour image docker job main "
     "kundenservice abteilung verwaltung stadt schule universität klinik service-team équipe ville école departamento oficina equipo ufficio scuola szkoła zespół"
 )
@@ -99,15 +116,29 @@ def _line_or_cell(text: str, start: int, end: int) -> tuple[str, str]:
     """As `_line`; and the line above where a place stands alone, as in a table's cell."""
     before, after = _line(text, start, end)
     if not any(map(str.isalpha, before)):
-        before = " ".join(text[max(0, start - _LINE) : start].split("\n")[-2:])
+        before = " ".join(_two_lines(text, start))
     return before, after
+
+
+def _two_lines(text: str, start: int) -> list[str]:
+    """The line above, and what stands before a place in its own."""
+    return text[max(0, start - _LINE) : start].split("\n")[-2:]
 
 
 def is_person_said(text: str, start: int, end: int, *, or_reader: bool = False) -> bool:
     """Does the line speak of one person: a name, a title, a pronoun, a patient; `or_reader`: or of the one who reads it?"""
     before, after = _line_or_cell(text, start, end)
     line = f"{before}{text[start:end]}{after}"
-    return bool(_PERSON.search(line) or _FIELD.search(before) or (or_reader and _YOU.search(line)))
+    return bool(_PERSON.search(line) or _FIELD.search(before) or _is_row(text, start, after) or (or_reader and _YOU.search(line)))
+
+
+def _is_row(text: str, start: int, after: str) -> bool:
+    """Is it what a row says of somebody, or a cell below its label, "Remark: Sikh", and hardly more than that?"""
+    if len(after.partition("\t")[0]) > _LITTLE:
+        return False
+    lines = _two_lines(text, start)
+    row = _ROW.match(lines[-1]) or _ROW.match("\t".join(lines))
+    return row is not None and is_person_name(row["name"] or "")
 
 
 def is_child_said(text: str, start: int, end: int) -> bool:
@@ -129,7 +160,7 @@ def is_advert(text: str, start: int, end: int) -> bool:
 
 def is_card_said(text: str, start: int, end: int) -> bool:
     """Is a payment card or its expiry spoken of in this line or the one before?"""
-    before = "\n".join(text[max(0, start - _LINE) : start].split("\n")[-2:])
+    before = "\n".join(_two_lines(text, start))
     return bool(_CARD.search(before) or _CARD.search(_line(text, start, end)[1][:60]))
 
 
