@@ -179,3 +179,32 @@ def test_one_worker_is_no_pool() -> None:
     assert four.workers == 4
     usual = default_executor()
     assert isinstance(usual, Serial) == (len(os.sched_getaffinity(0)) == 1)
+
+
+def identity(_: object) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def workers_of(executor: Processes) -> set[int]:
+    return {one for one in executor.run(identity, range(8)) if not isinstance(one, Lost)}
+
+
+def test_workers_live_on_within_a_block_only() -> None:
+    with Processes(2) as executor:
+        first, second = (workers_of(executor) for _ in range(2))
+        results = executor.run(refusing, range(5))
+        with pytest.raises(ValueError, match="no twos"):
+            list(results)
+        third = workers_of(executor)
+    assert first == second
+    assert third.isdisjoint(first)  # what failed has left nothing at work
+    assert gone_within(5, [*first, *third])
+    assert workers_of(executor).isdisjoint(third)
+
+
+def test_a_worker_that_dies_between_two_runs_costs_nothing() -> None:
+    with Processes(2) as executor:
+        for worker in workers_of(executor):
+            os.kill(worker, signal.SIGKILL)
+        assert list(executor.run(squared, range(4))) == [0, 1, 4, 9]

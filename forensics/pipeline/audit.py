@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timezone
 from pathlib import Path
@@ -31,7 +31,7 @@ from forensics.pipeline.cluster import Cluster
 from forensics.pipeline.collected import NONE_FOUND, Found, collected
 from forensics.pipeline.custody_record import Taken, hashes_of_tables, store_custody, store_members
 from forensics.pipeline.defects import defect_rows, unread_items
-from forensics.pipeline.executor import Executor, Lost, default_executor, rare_collections
+from forensics.pipeline.executor import Executor, Lost, Processes, default_executor, rare_collections
 from forensics.pipeline.first_pass import Batch, Mappings, Receipt, mapped, parse_batch, parsers, plan, remove_strays
 from forensics.pipeline.metadata import metadata
 from forensics.pipeline.reporting import write_reports
@@ -130,7 +130,8 @@ def audit(
     )
     files = [one for one in named if isinstance(one, str | Path)]
     skip = frozenset(Path(one).resolve() for one in files)  # what steers the audit is no evidence, even if it lies among it
-    with case.locked(), full_disk_told(case.path):
+    workers = chosen if isinstance(chosen, Processes) else nullcontext()  # the same ones in both passes
+    with case.locked(), full_disk_told(case.path), workers:
         return run.go([Path(one) for one in evidence], skip)
 
 

@@ -14,9 +14,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, count, islice
+from itertools import count, islice
 from multiprocessing.connection import wait
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 __all__ = ["Executor", "Lost", "Processes", "Serial", "default_executor", "rare_collections"]
 
@@ -52,11 +52,24 @@ class Processes:
     """A pool of worker processes with a bounded window of tasks in flight.
 
     Workers are started fresh, not forked: forking a process that runs DuckDB's threads can hang. They end with the
-    process that started them, however that ends.
+    process that started them, however that ends; else with the run, or within a `with` block with the block: a worker
+    needs two seconds to load the code and the rules.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._keeps = False
+        self._idle: ProcessPoolExecutor | None = None  # of a run that is over
+
+    def __enter__(self) -> Self:
+        self._keeps = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._keeps = False
+        if self._idle is not None:
+            _end(self._idle)
+            self._idle = None
 
     def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result | Lost]:
         """See `Executor.run`. A task that kills its worker is tried once more, alone, and then given up as `Lost`.
@@ -64,36 +77,37 @@ class Processes:
         What `function` raises is raised here. Ctrl-C, an error, or a caller that stops early ends the workers at once.
         """
         source = iter(tasks)
-        first = list(islice(source, self.workers))
-        if not first:
-            return
-        size = len(first)  # a pool starts all its workers at once, also those that would have nothing to do
-        source = chain(first, source)
         waiting: deque[tuple[Task, Future[Result]]] = deque()
-        pool = _pool(size)
+        pool, self._idle = self._idle or _pool(self.workers), None
+        is_done = False
         try:
             while True:
                 while len(waiting) < 2 * self.workers and (drawn := list(islice(source, 1))):
                     waiting.append((drawn[0], _submitted(pool, function, drawn[0])))
                 if not waiting:
-                    return
+                    break
                 task, future = waiting.popleft()
                 try:
                     result: Result | Lost = future.result()
                 except BrokenProcessPool:  # some task killed a worker, and every future in flight with it
                     _end(pool)
                     result = _alone(function, task)
-                    pool = _pool(size)
+                    pool = _pool(self.workers)
                     waiting = deque(
                         (pending, known if _is_settled(known) else _submitted(pool, function, pending))
                         for pending, known in waiting
                     )
                 yield result
+            is_done = True
         finally:
-            _end(pool)
+            if is_done and self._keeps:
+                self._idle = pool
+            else:
+                _end(pool)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
+    """Starts its workers as there is work for them."""
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
 
 
