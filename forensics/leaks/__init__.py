@@ -118,15 +118,21 @@ def _united(seen: list[_Sighting]) -> list[_Sighting]:
         best.setdefault((sighting.hit.rule.family, sighting.normal), sighting)
     kept: list[_Sighting] = []
     by_family: dict[str, list[_Sighting]] = {}
+    glances: dict[str, str] = {}  # by family, the values compared with as one text: what is not in it is no piece of one
     for sighting in sorted(best.values(), key=lambda one: -len(one.normal)):
-        longer = by_family.setdefault(sighting.hit.rule.family, [])
-        if (glued := next((one for one in longer[:_COMPARED] if _is_glued(one, sighting)), None)) is not None:
-            longer.remove(glued)
-            kept.remove(glued)
-        if len(sighting.normal) >= _WRAPPED and any(_is_piece(sighting, one) for one in longer[:_COMPARED]):
-            continue
+        family, normal = sighting.hit.rule.family, sighting.normal
+        longer = by_family.setdefault(family, [])
+        if normal in glances.get(family, ""):
+            if (glued := next((one for one in longer[:_COMPARED] if _is_glued(one, sighting)), None)) is not None:
+                longer.remove(glued)
+                kept.remove(glued)
+                glances[family] = "\n".join(one.normal for one in longer[:_COMPARED])
+            if len(normal) >= _WRAPPED and any(_is_piece(sighting, one) for one in longer[:_COMPARED]):
+                continue
         longer.append(sighting)
         kept.append(sighting)
+        if len(longer) <= _COMPARED:
+            glances[family] = f"{glances.get(family, '')}\n{normal}"
     return kept
 
 

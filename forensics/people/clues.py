@@ -132,7 +132,7 @@ def _one_address(line: str) -> str:
 
 def _told(line: str) -> Iterator[tuple[str, str]]:
     """Countries that a line names, each with its basis."""
-    for match in _PHONE.finditer(without_accounts(line)):
+    for match in _PHONE.finditer(without_accounts(line)) if "+" in line or "00" in line else ():
         if country := phone_country(re.sub(r"\D", "", match[1])):
             yield country, "phone number near the address"
     yield from papers(line)
