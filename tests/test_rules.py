@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import subprocess
 import sys
 import time
@@ -251,7 +250,7 @@ def test_a_checksum_that_fails_doubts_and_never_drops() -> None:
 def test_the_prefilter_hides_nothing() -> None:
     """With every keyword test switched off, the same examples give the same findings."""
     everything = frozenset(rule.id for rule in RULES.rules if rule.basis is not Basis.URL)
-    unfiltered = dataclasses.replace(RULES, finder=re.compile("(?=())"), index={"": everything})
+    unfiltered = dataclasses.replace(RULES, index={"": everything})
     for rule in RULES.rules:
         for example in rule.examples:
             text = [Text("text/plain", "decoded", example.text)]

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import regex
@@ -200,19 +200,23 @@ def compiled(source: str) -> regex.Pattern[str]:
     return regex.compile(source, regex.VERBOSE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ruleset:
     """All rules of a run, their index by keyword, and the hash that a case records."""
 
     rules: tuple[Rule, ...]
     version: str
-    finder: re.Pattern[str] = field(repr=False)  # at every place of a folded text, the longest keyword that begins there
     index: Mapping[str, frozenset[str]] = field(repr=False)  # keyword -> ids of the rules with this keyword or its beginning
     gated: tuple[tuple[re.Pattern[str], Rule], ...] = field(repr=False)  # rules without keywords
     url_rules: tuple[Rule, ...]
     url_words: re.Pattern[str] = field(repr=False)  # fits any folded link in which a rule on links could find something
     remarks: tuple[str, ...] = field(repr=False)  # rules of the user that could not be taken over, and why
     gate: re.Pattern[str] = field(repr=False)  # fits any folded text in which some rule could have something to redact
+
+    @cached_property
+    def finder(self) -> re.Pattern[str]:
+        """Fits at every place of a folded text, with the longest keyword that begins there; only who has no search engine needs it."""
+        return re.compile(f"(?=({trie_pattern(set(self.index))}))")
 
     def triggered(self, folded: str, about: str = "") -> list[Rule]:
         """Rules whose keywords a folded text, or what is known about it, contains; in the order of the ruleset."""
@@ -247,7 +251,6 @@ def indexed(rules: tuple[Rule, ...], version: str, remarks: tuple[str, ...] = ()
         rules=rules,
         version=version,
         remarks=remarks,
-        finder=re.compile(f"(?=({trie_pattern(set(users))}))"),
         index=index,
         gated=tuple((re.compile(rule.gate), rule) for rule in rules if not rule.keywords),
         url_rules=tuple(rule for rule in rules if rule.basis is Basis.URL),
