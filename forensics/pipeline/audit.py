@@ -153,6 +153,7 @@ class _Run:
     found: Found = NONE_FOUND  # collected folders among the evidence
     taken: list[Taken] = field(default_factory=list)
 
+    @rare_collections()  # rows by the hundred thousand hold no cycles either
     def go(self, roots: Sequence[Path], skip: frozenset[Path]) -> Case:
         chosen_detectors(self.options.detectors)  # a misspelt name is said before hours of reading
         refuse_foreign_log(self.case)
@@ -247,7 +248,6 @@ class _Run:
                 self.watcher.advance(result.size)
         return receipts, defects
 
-    @rare_collections()
     def _answer(
         self,
         connection: duckdb.DuckDBPyConnection,
