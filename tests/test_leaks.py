@@ -241,6 +241,8 @@ PASSED_BY = [
     "hasło zmieniono 2025-10-12T14:30Z", "password min length is 12chars", "Your password will expire in 14days",
     "password protected PDF invoice_2025-10.pdf attached", "lösenord krävs för Windows11", "pass the Q3-Report_v2 to Anna",
     "Le mot de passe expire le 12/10/2025 à 14h30", "password of the week: see Intranet", "Enter the discount code at the checkout\n\n482913",
+    "sms campaign reached 120 400 people", "Ticket 482913 confirmed", "login attempts: 120400", "Codice fiscale: 55120", "he sent me 120000 emails",
+    "index 31d646d..31d646d 100644\nconst code = await response.text();", "Color code: 112233", "PIN pad part no. 551203",
 ]  # fmt: skip
 
 
@@ -265,6 +267,10 @@ CODES = [
     ("Use 482913 to sign in.", "482913"),
     ("login code: AB7-X9K", "AB7-X9K"),
     ("@shop.example #482913", "482913"),
+    ("the bank just texted me 482913, type it in", "482913"),
+    ("my authenticator shows 193 847 right now", "193 847"),
+    ("Deine TAN für die Überweisung an Max Muster: 482913", "482913"),
+    ("der Code ist 5519, gilt nur 10 Minuten", "5519"),
 ]
 
 
