@@ -18,7 +18,7 @@ RULES = [rule for rule in load_rules().rules if rule.keywords and not rule.near 
 UNPROVEN = frozenset({
     "account-and-sort-code", "birth-date", "confidential-phrase", "confidential-words", "criminal", "criminal-said",
     "discord-bot-token", "door-code-told", "driving-licence", "health-field", "health-said", "keyed-connection-string",
-    "minor", "minor-told", "name-called", "name-doing", "name-greeting", "name-role", "name-title", "nats-seed", "one-time-code",
+    "minor", "name-called", "name-doing", "name-greeting", "name-role", "name-title", "nats-seed", "one-time-code",
     "one-time-code-ahead", "one-time-code-bare", "one-time-code-behind", "one-time-code-close", "one-time-code-first",
     "one-time-code-leads-east", "one-time-code-named", "one-time-code-short", "one-time-code-use", "one-time-code-yours", "oracle-connect",
     "passport-mrz", "password-bare", "password-behind", "password-column", "password-labelled", "password-said",
