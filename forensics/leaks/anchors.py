@@ -42,8 +42,8 @@ _RARE = 3  # characters of a literal that the engine likes
 _SAME = 4  # characters that may stand at one place of a literal: cases and accents
 _WAYS = 12
 _VAGUE = 3  # places at which a fit may begin, seen from one end, that are worth more expressions
-_MOST_LEVELS = 30
-_SWELLING = 1.5
+_MOST_LEVELS = 30  # expressions of one beginning
+_SWELLING = 1.5  # times the size that they may take together
 _LONGEST = 15_000  # characters of an expression; the engine takes a few more
 _FARTHEST = 4096  # characters between start and end of what an anchor fits; beyond, whole texts are walked
 
