@@ -79,7 +79,7 @@ def test_mixed_evidence_is_audited_whole_and_its_figures_stand_beside_those_of_o
     assert less["megabytes"] < more["megabytes"]
     assert all(0 < one["found"]["exposed"] < one["found"]["messages"] for one in (less, more))
     assert min(more["peak_bytes"].values()) > 0
-    assert more["cpu_seconds"] > 0
+    assert more["cpu_seconds"] > 0 < more["cpu_seconds_in_one_process"]
     assert {"Reading headers and envelopes", "Writing the case"} <= more["steps_wall_seconds"].keys()
     assert list(temporary.iterdir()) == []
 
@@ -108,7 +108,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path: Path, number: s
 
 
 def test_an_audit_that_misses_a_planted_copy_disagrees() -> None:
-    one = Mixed(10, 1, 1.0, 1.0, 1, 1, 1, {}, 9, 4, 0, hidden=5, load=0.0)
+    one = Mixed(10, 1, 1.0, 1.0, 1, 1, 1, {}, 9, 4, 0, hidden=5, load=0.0, alone=1.0)
     assert mixed_disagreements(one) == ["mixed: 4 messages are exposed; 5 hidden copies were planted"]
     assert mixed_disagreements(replace(one, exposed=5)) == []
 
