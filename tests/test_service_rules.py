@@ -28,7 +28,7 @@ RULES = load_rules()
 BY_ID = {rule.id: rule for rule in RULES.rules}
 FOLDER = Path(__file__).resolve().parent.parent / "forensics" / "rules"
 FORMS = {  # files of rules that rest on a form or on words, not on a service
-    "certificate_bundle", "connection_string", "http_auth", "jwt", "links", "one_time_code", "other", "password", "personal_contact",
+    "certificate_bundle", "connection_string", "http_auth", "jwt", "links", "one_time_code", "other", "password", "personal_contact", "personal_names",
     "personal_beliefs", "personal_life", "personal_national", "personal_numbers", "personal_special", "private_key", "second_factor", "signed_url", "wifi",
 }  # fmt: skip
 SERVICE_IDS = {
