@@ -211,6 +211,13 @@ def test_any_bytes_are_read_without_complaint(name: str, content: bytes, prefix:
     assert statements(PARSERS[name], prefix + content)[-1].kind == "tally"
 
 
+def test_a_mail_with_an_empty_list_and_an_unreadable_address_is_no_empty_page() -> None:
+    record = MAKE["brevo"](TO, 1) | {"event": None, "email": [], "events": []}
+    (defect,) = defects(PARSERS["brevo"], lines(record))
+    assert "no record of Brevo" in defect.reason
+    assert [one.kind for one in statements(PARSERS["brevo"], lines(record))] == ["tally"]
+
+
 @pytest.mark.parametrize(
     ("name", "field"), [("brevo", "email"), ("mailgun", "recipient"), ("sendgrid", "email"), ("resend", "bcc")]
 )

@@ -21,6 +21,7 @@ OTHER = "-"  # the kind of a record that the provider is known to make and that 
 PART = "+"  # the kind of an entry in a page's list that belongs to the message which the page itself tells of
 
 _MOST_PARTS = 10_000
+_OF_A_MAIL = frozenset({"email", "message-id", "messageId", "subject"})  # no page around a list has these
 _MOST_EMPTY = 20  # requests without a body, before the first with one
 _LONGEST_FORM = 64 << 20  # bytes
 _CUT_HEAD = 32_768
@@ -112,7 +113,8 @@ def _from_json(blocks: Iterable[bytes], place: Span, provider: Provider, count: 
             yield from _tell(Held(None, frame.within, frame.reason), span, provider, count)
         else:
             whole: dict[str, Any] = {**frame.fields, frame.name: parts}
-            if parts or provider.kind(whole, ""):
+            is_mail = not frame.elements and not _OF_A_MAIL.isdisjoint(whole)
+            if parts or is_mail or provider.kind(whole, ""):
                 yield from _tell(Held(whole), span, provider, count)
             elif frame.complete and not frame.elements:
                 yield Statement(span, provider.name, "empty", route=Route.API, note=frame.name)
