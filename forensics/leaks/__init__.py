@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from forensics.leaks.engine import best_engine, prepare
 from forensics.leaks.expiry import expiry, stated_lifetime
 from forensics.leaks.loading import RuleFile, load_rules, rule_files
+from forensics.leaks.paragraphs import Paragraphs, unwrapped
 from forensics.leaks.redaction import fingerprint, keyed, normalised, preview, redact
 from forensics.leaks.ruleset import CREDENTIAL_KINDS, PERSONAL_KINDS, Rule, RuleError, Ruleset, fold
 from forensics.leaks.search import CONFIDENCES, Hit, hits_of, line_starts
@@ -66,10 +67,11 @@ def scan(texts: Sequence[Text], rules: Ruleset, key: bytes, sent_at: datetime | 
     engine = best_engine(rules, sum(len(view.text) for view in texts))
     sightings: dict[str, list[_Sighting]] = {}
     unread: list[Unread] = []
-    searched = hits_of([view.text for view in texts], rules, about=about, engine=engine) if texts else ()
-    for order, (view, (hits, reasons)) in enumerate(zip(texts, searched, strict=True)):
+    asked = [unwrapped(view.text) for view in texts]
+    searched = hits_of([one.text for one in asked], rules, about=about, engine=engine) if texts else ()
+    for order, (view, paragraphs, (hits, reasons)) in enumerate(zip(texts, asked, searched, strict=True)):
         unread.extend(Unread(view.part, reason) for reason in reasons)
-        for hit in hits:
+        for hit in (_placed(one, paragraphs) for one in hits):
             sightings.setdefault(view.part, []).append(_Sighting(hit, view, order, normalised(hit.value, hit.rule.kind)))
     leaks = []
     starts: dict[int, list[int]] = {}
@@ -85,6 +87,11 @@ def scan(texts: Sequence[Text], rules: Ruleset, key: bytes, sent_at: datetime | 
             leaks.append(_leak(sighting, starts.get(sighting.order, []), prints[whole.normal], sent_at))
     leaks.sort(key=lambda leak: (leak.part, leak.offset, leak.rule))
     return Scanned(tuple(leaks), tuple(sorted(set(unread), key=lambda one: (one.part, one.reason))))
+
+
+def _placed(hit: Hit, paragraphs: Paragraphs) -> Hit:
+    """A hit of the unwrapped text where it stands in the text as it was."""
+    return hit._replace(start=paragraphs.place(hit.start), end=paragraphs.place(hit.end)) if paragraphs.ends else hit
 
 
 def _surroundings(texts: Iterable[Text]) -> list[str]:

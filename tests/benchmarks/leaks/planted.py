@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 __all__ = ["ATTACHED", "WRAPPINGS", "Author", "File", "Head", "Language", "Mail", "Maker", "Ordinary", "Secret", "Text"]
 
-# How a secret lies in its mail. "file" is the secret itself as attachment: key stores.
+# How a secret lies in its mail. "file" is the secret itself as attachment: key stores; "wrapped" is prose in a paragraph that the
+# mail program cut into lines, often inside the sentence with the secret.
 WRAPPINGS = (
     "block", "prose", "html table", "html styled", "quoted-printable", "base64", "quoted reply",
-    "txt", "docx", "xlsx", "pdf", "zip", "file",
+    "txt", "docx", "xlsx", "pdf", "zip", "file", "wrapped",
 )  # fmt: skip
 ATTACHED = ("txt", "docx", "xlsx", "pdf", "zip", "file")
 

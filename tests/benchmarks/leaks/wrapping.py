@@ -14,6 +14,7 @@ from benchmarks.leaks.planted import Author, File, Language, Mail, Ordinary, Sec
 __all__ = ["ordinary_mail", "rows_of", "soft_wrapped", "wrapped_mail"]
 
 _QUOTE_WIDTH = 68  # characters of a line of a reply to a reply
+_WIDTHS = (65, 66, 68, 70, 72, 72, 72, 74, 76, 78)  # characters of a line, as mail programs cut them
 
 
 def _part(kind: str, text: str, coding: str = "8bit") -> str:
@@ -85,6 +86,22 @@ def _letter(coding: str) -> _Content:
         return lambda _boundary: _part("text/plain", text.plain, coding)
 
     return content
+
+
+def _cut(paragraph: str, width: int) -> str:
+    """A paragraph in lines of so many characters; a word that is longer than a line stays whole."""
+    return textwrap.fill(paragraph, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _wrapped(_author: Author, rng: random.Random, _secret: Secret, text: Text, _language: Language) -> Callable[[str], str]:
+    """Greeting, one paragraph with the secret in it, one without, closing; lines of the secret's own stay as they are."""
+    width = rng.choice(_WIDTHS)
+    greeting, *before = text.before
+    *after, closing = text.after
+    whole = " ".join((*before, text.body, *after)) if "\n" not in text.body else ""
+    paragraphs = [_cut(whole, width)] if whole else [_cut(" ".join(before), width), text.body]
+    letter = "\n\n".join((greeting, *paragraphs, _cut(" ".join((*after, *before, *after)), width), closing)) + "\n"
+    return lambda _boundary: _part("text/plain", letter)
 
 
 def _html_table(author: Author, rng: random.Random, secret: Secret, text: Text, language: Language) -> Callable[[str], str]:
@@ -163,15 +180,23 @@ _CONTENT: dict[str, _Content] = {
     "quoted-printable": _letter("quoted-printable"),
     "base64": _letter("base64"),
     "quoted reply": _reply,
+    "wrapped": _wrapped,
     **{name: _attached(name) for name in _FILES},
 }
+
+
+def _letter_of_lines(text: str) -> str:
+    """As programs send 8-bit text: whatever has blanks and is longer than 78 characters in lines of 72."""
+    lines = text.split("\n")
+    return "\n".join(_cut(line, 72) if len(line) > 78 and "\t" not in line else line for line in lines)
 
 
 def ordinary_mail(author: Author, rng: random.Random, family: str) -> Mail:
     """A mail of one family of ordinary mail, in one of the encodings that such mail has."""
     one: Ordinary = author.ordinary[family](rng)
     coding = rng.choice(("8bit", "quoted-printable", "base64"))
-    parts = [_part("text/plain", one.plain, coding)] if one.plain else []
+    plain = _letter_of_lines(one.plain) if coding == "8bit" else one.plain
+    parts = [_part("text/plain", plain, coding)] if plain else []
     parts += [_part("text/html", one.html, "quoted-printable")] if one.html else []
 
     def content(boundary: str) -> str:
