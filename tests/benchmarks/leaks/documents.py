@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ _STAMP = (2025, 9, 10, 6, 0, 0)  # of members: an archive is the same for the sa
 _SPACES = "http://schemas.openxmlformats.org"
 _OOXML = "application/vnd.openxmlformats-officedocument"
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_LINE = 95  # characters of a PDF's line; what is longer goes on below
+_LINE = 95  # characters of a PDF's line; what is longer goes on below, a longer word too
 
 
 def _archive(members: Sequence[tuple[str, str | bytes]]) -> bytes:
@@ -83,7 +84,7 @@ def xlsx(name: str, rows: Sequence[Sequence[str]]) -> File:
 
 def pdf(name: str, lines: Sequence[str]) -> File:
     """A PDF of one page (ISO 32000-1, section 7.5); text beyond Latin-1 in a composite font with a map to Unicode."""
-    cut = [line[at : at + _LINE] for line in lines for at in range(0, max(len(line), 1), _LINE)]
+    cut = [row for line in lines for row in textwrap.wrap(line, _LINE, break_on_hyphens=False) or [""]]
     if all(char < "\u0100" for line in cut for char in line):
         shown = [f"({_escaped(line)})".encode("latin-1") for line in cut]
         fonts = [b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"]
