@@ -27,6 +27,7 @@ from forensics.leaks.checksums import (
     is_ripple_seed,
     is_stellar_seed,
 )
+from forensics.leaks.mnemonics import seed_phrase
 from forensics.leaks.naming import Called, called, is_code, is_four_by_four, is_identifier, is_patch_line
 from forensics.leaks.national import PERSON_NUMBERS
 from forensics.leaks.persons import (
@@ -426,6 +427,7 @@ CHECKS: dict[str, Check] = {
     "reference_token": lambda found: _proves(is_reference_token(found.value)),
     "ripple_seed": lambda found: _proves(is_ripple_seed(found.value)),
     "said_value": said_value,
+    "seed_phrase": lambda found: Judgement.PROVES if seed_phrase(found.value) == (0, len(found.value)) else Judgement.REJECTS,
     "seed_words": seed_words,
     "stellar_seed": lambda found: _proves(is_stellar_seed(found.value)),
     "token_like": lambda found: _fits(is_token_like(found.value)),

@@ -44,7 +44,7 @@ _WORDS = {
     "severity": ("critical", "high", "medium", "low"),
     "confidence": ("high", "medium", "low"),
     "state": ("live_until_rotated", "expires", "expired_by_nature", ""),
-    "trim": ("", "prose"),
+    "trim": ("", "prose", "seed_phrase"),
     "expiry": ("", "jwt", "aws_v4", "aws_v2", "azure_se", "goog_v4", "stated"),
 }
 _DEFAULTS = {

@@ -13,11 +13,13 @@ from urllib.parse import unquote
 from forensics.leaks.checks import Candidate, Judgement
 from forensics.leaks.engine import SECONDS, Engine, Fits, Keywords, Searched, clock, walked
 from forensics.leaks.links import Link, links
+from forensics.leaks.mnemonics import seed_phrase
 from forensics.leaks.prose import is_machine_line, is_within_url, trimmed
 from forensics.leaks.ruleset import Basis, Nearness, Rule, Ruleset
 
 __all__ = ["CONFIDENCES", "Hit", "hits_in", "hits_of", "line_starts", "most_specific", "rule_hits"]
 
+_TRIMS = {"prose": trimmed, "seed_phrase": seed_phrase}
 CONFIDENCES = ("low", "medium", "high")
 
 _BLOCK = 4 << 20  # characters searched at once
@@ -158,7 +160,7 @@ def rule_hits(rule: Rule, text: str, about: str = "") -> list[Hit]:
 
 
 def _rule_hits(rule: Rule, text: str, about: str, fits: Fits) -> Iterator[Hit]:
-    near, basis, trims = rule.near, rule.basis, rule.trim
+    near, basis, trims = rule.near, rule.basis, _TRIMS.get(rule.trim)
     doubts, is_weak = 0, basis <= Basis.NEAR
     if near is not None:
         is_known = _is_about(near, about)
@@ -167,7 +169,7 @@ def _rule_hits(rule: Rule, text: str, about: str, fits: Fits) -> Iterator[Hit]:
     for match in fits:
         start, end = match.span("secret")
         if trims:
-            left, right = trimmed(text[start:end])
+            left, right = trims(text[start:end])
             start, end = start + left, start + right
         if start >= end:
             continue
