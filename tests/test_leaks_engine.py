@@ -259,6 +259,14 @@ def test_near_words_are_found_where_their_pattern_fits(
         (("pass",), "pa\u017f\u017f", True, True),
         (("κωδικός",), "ΚΩΔΙΚΌΣ", True, True),
         (("pin",), "card", False, False),
+        (("i", "he"), "mining the heart", False, True),
+        (("i", "he"), "he mines", True, True),
+        (("sick", "sickn*"), "sickness", True, True),
+        (("sick", "sickn*"), "sicker", False, True),
+        (("sickness", "sick"), "SICK-leave", True, True),
+        (("*pin", "pine"), "pineapple", False, True),
+        (("mật khẩu",), "MẬT KHẨU: x", True, True),
+        (("școală",), "la ȘCOALĂ azi", True, True),
         (("\u13a0",), "\uab70", True, True),  # Cherokee: cases are not known to be even, the pattern itself is asked
     ],
 )

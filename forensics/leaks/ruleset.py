@@ -94,13 +94,13 @@ class Nearness:
     def is_in(self, text: str) -> bool:
         """Whether the pattern fits somewhere in a text: what `pattern.search` says, at a fiftieth of its cost.
 
-        The pattern is tried only where one of its words stands without regard to case and to what is around it.
+        The pattern is tried only where one of its words stands without regard to case.
         """
-        bare, even = _near_words(self.words), evened(text)
-        if bare is None or len(even) != len(text):
+        whole, even = _near_words(self.words, are_whole=True), evened(text)
+        if whole is None or len(even) != len(text):
             return self.pattern.search(text) is not None
         pattern: regex.Pattern[str] | None = None
-        for place in bare.finditer(even):
+        for place in whole.finditer(even):
             pattern = pattern or self.pattern
             if pattern.match(text, place.start()):
                 return True
@@ -108,7 +108,7 @@ class Nearness:
 
     def may_be_in(self, text: str) -> bool:
         """False only where `is_in` is false for the text and for every piece of it; quicker still."""
-        bare, even = _near_words(self.words), evened(text)
+        bare, even = _near_words(self.words, are_whole=False), evened(text)
         return bare is None or len(even) != len(text) or bare.search(even) is not None
 
 
@@ -117,7 +117,7 @@ _EVENED = str.maketrans(
     "\u0131\u017f\u00b5\u03c2\u03d0\u03d1\u03d5\u03d6\u03f0\u03f1\u03f5\u1fbe\u0345\u1fd3\u1fe3\u1c80\u1c81\u1c82\u1c83\u1c84\u1c85\u1c86\U0001df95",
     "is\u03bc\u03c3\u03b2\u03b8\u03c6\u03c0\u03ba\u03c1\u03b5\u03b9\u03b9\u0390\u03b0\u0432\u0434\u043e\u0441\u0442\u0442\u044a\u00df",
 )
-_KNOWN_LETTERS = regex.compile(r"[\x00-\x7f\u00df-\u017f\u0390-\u03ce\u0430-\u045f]")
+_KNOWN_LETTERS = regex.compile(r"[\x00-\x7f\u00df-\u017f\u0219\u021b\u1ea0-\u1ef9\u0390-\u03ce\u0430-\u045f]")
 
 
 def evened(text: str) -> str:
@@ -127,23 +127,40 @@ def evened(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _near_words(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Where one of the words begins in evened text; None where a letter is of a script whose cases are not known to be even."""
+def _near_words(words: tuple[str, ...], *, are_whole: bool) -> re.Pattern[str] | None:
+    """Where one of the words begins in evened text, whatever is around it or, `are_whole`, where `_near_pattern` lets it stand.
+
+    None where a letter is of a script whose cases are not known to be even.
+    """
     bare = {word.strip("*") for word in words}
     if any(not (_KNOWN_LETTERS.match(char) or char.lower() == char == char.upper()) for word in bare for char in word.lower()):
         return None
-    return re.compile(f"(?={trie_pattern({evened(word) for word in bare})})")
+    if not are_whole:
+        return re.compile(f"(?={trie_pattern({evened(word) for word in bare})})")
+    sides: dict[tuple[bool, bool], set[str]] = {}
+    for word in words:
+        sides.setdefault(_bounds(word), set()).add(evened(word.strip("*")))
+    left, right = r"(?<![^\W_])", r"(?![^\W_])"
+    alternatives = (
+        f"{left if bounds[0] else ''}{trie_pattern(alike, right if bounds[1] else '')}" for bounds, alike in sorted(sides.items())
+    )
+    return re.compile(f"(?={'|'.join(alternatives)})")
+
+
+def _bounds(word: str) -> tuple[bool, bool]:
+    """Whether a near word is whole on its left and on its right; scripts without blanks have no whole words."""
+    bare = word.strip("*")
+    bounded = bare.isascii() or bool(regex.match(r"[\p{Latin}\p{Cyrillic}\p{Greek}]", bare))
+    return bounded and not word.startswith("*"), bounded and not word.endswith("*")
 
 
 @lru_cache(maxsize=4096)
 def _near_pattern(words: tuple[str, ...]) -> regex.Pattern[str]:
     alternatives = []
     for word in words:
-        bare = word.strip("*")
-        bounded = bare.isascii() or bool(regex.match(r"[\p{Latin}\p{Cyrillic}\p{Greek}]", bare))
-        left = r"(?<![\p{L}\p{N}])" if bounded and not word.startswith("*") else ""
-        right = r"(?![\p{L}\p{N}])" if bounded and not word.endswith("*") else ""
-        alternatives.append(f"{left}{regex.escape(bare)}{right}")
+        is_whole_left, is_whole_right = _bounds(word)
+        left, right = r"(?<![\p{L}\p{N}])" if is_whole_left else "", r"(?![\p{L}\p{N}])" if is_whole_right else ""
+        alternatives.append(f"{left}{regex.escape(word.strip('*'))}{right}")
     return regex.compile("(?i)" + "|".join(alternatives))
 
 
@@ -268,8 +285,8 @@ def _pieces(word: str) -> Iterator[str]:
             yield word[start : start + length]
 
 
-def trie_pattern(words: set[str]) -> str:
-    """One pattern for many words that tries each first letter once, and takes the longest word."""
+def trie_pattern(words: set[str], after: str = "") -> str:
+    """One pattern for many words, each with `after` behind it, that tries each first letter once, and takes the longest word."""
     trie: dict[str, Any] = {}
     for word in words:
         node = trie
@@ -280,9 +297,11 @@ def trie_pattern(words: set[str]) -> str:
     def written(node: dict[str, Any]) -> str:
         branches = [re.escape(char) + written(child) for char, child in sorted(node.items()) if char]
         if not branches:
-            return ""
+            return after
+        if "" in node and after:
+            branches.append(after)
         joined = branches[0] if len(branches) == 1 else "(?:" + "|".join(branches) + ")"
-        return f"(?:{joined})?" if "" in node else joined
+        return f"(?:{joined})?" if "" in node and not after else joined
 
     return written(trie)
 
