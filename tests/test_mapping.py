@@ -522,6 +522,23 @@ def test_an_unknown_outcome_is_accepted_and_told_once_per_value() -> None:
     assert [one.partition(",")[2].partition(",")[0] for one in reasons(gateway(), data)] == [" met 3 times", " met 1 time"]
 
 
+@pytest.mark.parametrize(("rows", "is_told"), [(9_999, False), (10_000, True), (10_001, False)])
+def test_a_table_that_ends_where_exports_do_is_told(rows: int, is_told: bool) -> None:
+    """Header lines are no rows: an export that was joined from two has two."""
+    one = table({})
+    header, row = one.splitlines(keepends=True)
+    found = reasons(gateway(), header + row * (rows - 1) + header + row)
+    assert (
+        found
+        == [
+            "exactly 10,000 rows, where a search of Elasticsearch and Kibana (index.max_result_window) ends: further ones may have been cut off"
+        ]
+        * is_told
+    )
+    values = lined(*({"id": str(number), "to": [{"address": "bob@customer.example"}], "kind": 7} for number in range(rows)))
+    assert [reason for reason in reasons(lists(), values) if "rows" in reason] == found
+
+
 def test_a_flood_of_unknown_values_is_told_in_a_bounded_number_of_sentences() -> None:
     found = reasons(gateway(), table(*({"state": f"word {number}"} for number in range(1_500))))
     assert len(found) == 1_001

@@ -32,6 +32,13 @@ _JSON = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0\x1e]{0,4096}[\[
 _HEAD = 4_200  # bytes, in which it finds its bracket
 _CUT_HEAD = 32_768
 _LOOKED_AT = 50  # records of a file's head
+_FULL = {  # rows at which what people export ends, without a word
+    10_000: "a search of Elasticsearch and Kibana (index.max_result_window)",
+    50_000: "an export of Splunk (maxresultrows)",
+    100_000: "a query of Microsoft's Advanced Hunting and a message trace",
+    1_000_000: "a CSV of SendGrid's Email Activity",
+    1_048_575: "a sheet of Excel below its head",
+}
 _MOST_UNKNOWN = 1_000  # values of one file that are told one by one
 _REPLACED = "characters that are no text in the file's encoding were replaced"
 _UNKNOWN = {
@@ -49,6 +56,7 @@ class _Tally:
     place: Span
     met: int = 0
     silent: int = 0
+    heads: int = 0  # lines that name the columns, among the silent ones
     end: int = 0
     unknown: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
 
@@ -70,6 +78,8 @@ class _Tally:
         for (noun, _), (span, times) in self.unknown.items():
             yield Defect(span, self.parser, f"a value of {noun}, met {times} time{'s' * (times != 1)}, {_UNKNOWN[noun]}")
         whole = Span(self.place.evidence, self.place.member, self.place.start, self.end)
+        if whose := _FULL.get(count := self.met - self.heads):
+            yield Defect(whole, self.parser, f"exactly {count:,} rows, where {whose} ends: further ones may have been cut off")
         yield Statement(whole, self.parser, "tally", route=self.mapping.route, value=self.met, rows=self.silent)
 
 
@@ -105,6 +115,7 @@ def _from_table(blocks: Iterator[bytes], mapping: Mapping, form: Form, tally: _T
             yield Defect(span, tally.parser, row.problem)
         elif row.kind != "row" or not _is_wanted(row.cells, mapping):
             tally.silent += 1
+            tally.heads += row.kind != "row"
         else:
             record = Record(row.cells, row.absent)
             record.remarks.extend([row.remark] if row.remark else [])
