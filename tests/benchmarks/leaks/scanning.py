@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -101,13 +102,12 @@ def _is_placed(leak: Leak, secret: Secret, shown: Iterable[Text]) -> bool:
 
 def _is_within(offset: int, secret: Secret, text: str) -> bool:
     for needle in (secret.written, secret.written[:_HEAD], secret.value[:_HEAD]):
-        at = text.find(needle)
-        while at >= 0:
+        for place in re.finditer(r"\s+".join(map(re.escape, needle.split())), text):  # a line end may stand for a blank
+            at = place.start()
             start = text.rfind("\n", 0, at) + 1 if secret.described else at
             end = at + len(secret.written) * 11 // 10  # line ends and quote signs in it
             if start <= offset < max(end, text.find("\n", end) if secret.described else end):
                 return True
-            at = text.find(needle, at + 1)
     return False
 
 

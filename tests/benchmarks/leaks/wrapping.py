@@ -93,14 +93,20 @@ def _cut(paragraph: str, width: int) -> str:
     return textwrap.fill(paragraph, width, break_long_words=False, break_on_hyphens=False)
 
 
+def _told(sentences: Sequence[str]) -> str:
+    """One after the other; what ends in a letter or digit gets the full stop that it would have in a paragraph."""
+    return " ".join(f"{one}." if one[-1:].isalnum() else one for one in sentences)
+
+
 def _wrapped(_author: Author, rng: random.Random, _secret: Secret, text: Text, _language: Language) -> Callable[[str], str]:
     """Greeting, one paragraph with the secret in it, one without, closing; lines of the secret's own stay as they are."""
     width = rng.choice(_WIDTHS)
     greeting, *before = text.before
     *after, closing = text.after
-    whole = " ".join((*before, text.body, *after)) if "\n" not in text.body else ""
-    paragraphs = [_cut(whole, width)] if whole else [_cut(" ".join(before), width), text.body]
-    letter = "\n\n".join((greeting, *paragraphs, _cut(" ".join((*after, *before, *after)), width), closing)) + "\n"
+    paragraphs = (
+        [_cut(_told((*before, text.body, *after)), width)] if "\n" not in text.body else [_cut(_told(before), width), text.body]
+    )
+    letter = "\n\n".join((greeting, *paragraphs, _cut(_told((*after, *before, *after)), width), closing)) + "\n"
     return lambda _boundary: _part("text/plain", letter)
 
 
