@@ -20,7 +20,7 @@ CHECK = re.compile(r"(?i)\b(?:review|check|look|audit|read|watch|search|compare|
 # a secret without a log that its owner could read: nothing tells afterwards who used it
 WITHOUT_A_LOG = {
     "pkcs12-base64", "key-store-file", "meeting-password", "password-hash", "licence-key", "otpauth", "otp-seed", "recovery-codes",
-    "crypto-seed-phrase", "wallet-key", "wifi-code", "wifi-prose", "wifi-mot-de-passe", "wifi-bare",
+    "wifi-code", "wifi-prose", "wifi-mot-de-passe", "wifi-bare",
     "wifi-near", "wifi-key-near", "wifi-network", "wifi-told",
 }  # fmt: skip
 
