@@ -27,7 +27,7 @@ from forensics.plugins import Record as Said
 
 __all__ = ["parser_of", "parsers_from"]
 
-_READER = 1  # a change makes parts of earlier runs unfit for resuming
+_READER = 2  # a change makes parts of earlier runs unfit for resuming
 _JSON = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0\x1e]{0,4096}[\[{]")
 _HEAD = 4_200  # bytes, in which it finds its bracket
 _CUT_HEAD = 32_768
@@ -35,7 +35,7 @@ _LOOKED_AT = 50  # records of a file's head
 _FULL = {  # rows at which what people export ends, without a word
     10_000: "a search of Elasticsearch and Kibana (index.max_result_window)",
     50_000: "an export of Splunk (maxresultrows)",
-    100_000: "a query of Microsoft's Advanced Hunting and a message trace",
+    100_000: "a query of Microsoft's Advanced Hunting",
     1_000_000: "a CSV of SendGrid's Email Activity",
     1_048_575: "a sheet of Excel below its head",
 }
