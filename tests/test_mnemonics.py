@@ -37,6 +37,12 @@ def test_a_phrase_is_found_among_other_words(phrase: str, gap: str) -> None:
     assert seed_phrase(text.upper()) == (start, end)
 
 
+def test_of_two_phrases_one_below_the_other_neither_reaches_into_the_other() -> None:
+    text = f"{VECTORS[0]}\n{VECTORS[1]}\n"
+    start, end = seed_phrase(text)
+    assert text[start:end] == VECTORS[0]
+
+
 @pytest.mark.property
 @given(
     language=st.sampled_from(sorted(Mnemonic.list_languages())),

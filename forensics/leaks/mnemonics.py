@@ -24,7 +24,7 @@ class _Word(NamedTuple):
 
 
 def seed_phrase(text: str) -> tuple[int, int]:
-    """Start and end of the longest run of words in `text` that is a recovery phrase of BIP 39, in any language of its lists.
+    """Start and end of the words in `text` that are a recovery phrase of BIP 39, in any language of its lists; a whole line before others, a long one before short ones.
 
     (0, 0) where none is. Which words belong to it is told by the checksum, which one in 16 runs of 12 listed words bears by chance.
     """
@@ -32,8 +32,15 @@ def seed_phrase(text: str) -> tuple[int, int]:
     phrases = [phrase for numbers in _lists() for run in _runs(words, numbers) for phrase in _phrases(run, numbers)]
     if not phrases:
         return 0, 0
-    longest = max(phrases, key=len)
-    return longest[0].start, longest[-1].end
+    best = max(phrases, key=lambda phrase: (_is_line(text, phrase), len(phrase)))
+    return best[0].start, best[-1].end
+
+
+def _is_line(text: str, phrase: Sequence[_Word]) -> bool:
+    """Whether it is one whole line: of two phrases, one below the other, neither reaches into the other."""
+    start, end = phrase[0].start, phrase[-1].end
+    before, after = text[:start].rstrip(" \t>"), text[end:].lstrip(" \t.,;")
+    return "\n" not in text[start:end] and (not before or before.endswith("\n")) and (not after or after.startswith(("\n", "\r")))
 
 
 def _runs(words: Sequence[_Word], numbers: Mapping[str, int]) -> Iterator[Sequence[_Word]]:
